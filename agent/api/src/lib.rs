@@ -1,0 +1,1 @@
+//! The wire between the agent and its callers: types, paths, version. No behaviour.

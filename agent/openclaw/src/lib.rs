@@ -1,0 +1,1 @@
+//! A typed client of the OpenClaw gateway protocol, version 4.

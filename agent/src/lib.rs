@@ -1,0 +1,1 @@
+//! The sidecar beside an OpenClaw gateway: configuration as a transaction.

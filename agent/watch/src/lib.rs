@@ -1,0 +1,1 @@
+//! Directories that change: inotify, else polling, and it says which.

@@ -1,0 +1,1 @@
+//! The stage that the black-box tests play on.
