@@ -1,1 +1,45 @@
 //! The wire between the agent and its callers: types, paths, version. No behaviour.
+//!
+//! Rules of this wire:
+//! - Names are snake_case. A list of words is a string; an enum that carries, or may come to carry,
+//!   more than its name is an object tagged `kind`. Each has an `Unknown` for what a newer peer says.
+//! - Fields that a peer does not know are ignored; new fields are optional.
+//! - Times are RFC 3339 strings in UTC, lengths of time are seconds and end in `_seconds`.
+//! - Secrets never cross: the sender redacts every document and value before it is put in here.
+
+mod apply;
+mod child;
+mod config;
+mod drift;
+mod edit;
+mod explain;
+mod history;
+mod paths;
+mod problem;
+mod status;
+
+pub use apply::{ApplyReport, ChangeView, OriginView, Outcome, Proof, Reload};
+pub use child::{ChildState, ChildView, ExitView};
+pub use config::{
+    ConfigState, ConfigView, LayerStatus, LayerView, ProvenanceEntry, QuarantineEntry,
+};
+pub use drift::{DriftAction, DriftEvent, DriftMode, DriftView};
+pub use edit::{
+    CheckView, DiffRequest, DiffResponse, PauseRequest, PauseResponse, PutUserQuery,
+    PutUserRequest, PutUserResponse, RollbackRequest, RollbackResponse, Wait,
+};
+pub use explain::{ExplainQuery, ExplainResponse, HiddenValue, LockView, RefusedValue};
+pub use history::{HistoryEntry, HistoryResponse};
+pub use paths::{
+    ACTOR_HEADER, PATH_CONFIG, PATH_CONFIG_DIFF, PATH_CONFIG_EXPLAIN, PATH_CONFIG_HISTORY,
+    PATH_CONFIG_PAUSE, PATH_CONFIG_ROLLBACK, PATH_CONFIG_USER, PATH_LIVEZ, PATH_METRICS,
+    PATH_READYZ, PATH_STARTUPZ, PATH_STATUS, PROBLEM_CONTENT_TYPE,
+};
+pub use problem::{ProblemDocument, ProblemView};
+pub use status::{
+    ConfigSummary, GatewayState, GatewayView, Protection, SecretsView, StatusResponse, WatchMode,
+    WatchView,
+};
+
+/// Version of this wire. It grows only when an old reader would misunderstand a new writer.
+pub const WIRE_VERSION: u32 = 1;

@@ -1,0 +1,33 @@
+//! Where the agent answers.
+
+/// `GET`: the document in force, redacted, with provenance, state and last report.
+pub const PATH_CONFIG: &str = "/v1/config";
+/// `PUT`: replace the user layer. `If-Match` with the layer's ETag is required.
+pub const PATH_CONFIG_USER: &str = "/v1/config/user";
+/// `POST`: what a user layer would change, without changing it.
+pub const PATH_CONFIG_DIFF: &str = "/v1/config/diff";
+/// `GET ?path=`: who set a key, what it hid, what was refused.
+pub const PATH_CONFIG_EXPLAIN: &str = "/v1/config/explain";
+/// `GET`: the generations that are kept, newest first.
+pub const PATH_CONFIG_HISTORY: &str = "/v1/config/history";
+/// `POST`: bring the layers of an earlier generation back.
+pub const PATH_CONFIG_ROLLBACK: &str = "/v1/config/rollback";
+/// `POST`: leave the document alone for a while.
+pub const PATH_CONFIG_PAUSE: &str = "/v1/config/pause";
+/// `GET`: the agent, its gateway and what it watches.
+pub const PATH_STATUS: &str = "/v1/status";
+
+/// Probe listener: 200 once the document is in place.
+pub const PATH_STARTUPZ: &str = "/startupz";
+/// Probe listener: 200 while the agent itself lives.
+pub const PATH_LIVEZ: &str = "/livez";
+/// Probe listener: 200 while the instance can serve; 503 names the closed gates.
+pub const PATH_READYZ: &str = "/readyz";
+/// Probe listener: Prometheus text 0.0.4.
+pub const PATH_METRICS: &str = "/metrics";
+
+/// Request header in which a caller says on whose behalf it acts; at most 128 printable characters.
+pub const ACTOR_HEADER: &str = "x-pilotfish-actor";
+
+/// Content type of every error body (RFC 9457).
+pub const PROBLEM_CONTENT_TYPE: &str = "application/problem+json";
