@@ -1,0 +1,67 @@
+//! Where `tests/setup.sh` put Node, the gateways and the tools.
+
+use std::env;
+use std::path::PathBuf;
+
+/// A release of the gateway that we drive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Version {
+    /// The newest: proves by hashes, knows the read-only switch.
+    Newest,
+    /// An older one: no hashes, and the read-only switch is unknown to it.
+    Older,
+}
+
+impl Version {
+    /// Both, the newest first.
+    pub const ALL: [Self; 2] = [Self::Newest, Self::Older];
+
+    /// The number that npm knows.
+    #[must_use]
+    pub fn number(self) -> &'static str {
+        match self {
+            Self::Newest => "2026.9.6",
+            Self::Older => "2026.7.35",
+        }
+    }
+}
+
+/// The folder that `tests/setup.sh` fills.
+pub(crate) fn folder() -> PathBuf {
+    if let Some(told) = env::var_os("PILOTFISH_CACHE") {
+        return told.into();
+    }
+    let base = env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    base.or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".cache")))
+        .expect("HOME or PILOTFISH_CACHE must be set")
+        .join("pilotfish")
+}
+
+/// Panics unless the gateway of this version is installed.
+pub(crate) fn demand(version: Version) {
+    let entry = format!(
+        "openclaw-{}/node_modules/openclaw/openclaw.mjs",
+        version.number()
+    );
+    let place = folder().join(entry);
+    assert!(
+        place.is_file(),
+        "{} is missing: run `make test` or tests/setup.sh",
+        place.display()
+    );
+}
+
+/// Prometheus' own checker of metrics pages.
+///
+/// # Panics
+/// When it is not installed.
+#[must_use]
+pub fn promtool() -> PathBuf {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let unpacked = folder().join("promtool/usr/bin");
+    env::split_paths(&path)
+        .chain([unpacked])
+        .map(|folder| folder.join("promtool"))
+        .find(|tool| tool.is_file())
+        .expect("promtool is missing: run `make test` or tests/setup.sh")
+}
