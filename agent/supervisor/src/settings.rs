@@ -1,0 +1,101 @@
+//! The knobs of one supervised child.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::Error;
+
+/// The user that the child runs as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RunAs {
+    /// User id.
+    pub uid: u32,
+    /// Group id. The child has no other groups.
+    pub gid: u32,
+}
+
+/// Where the child's output goes.
+#[derive(Debug, Clone)]
+pub struct ConsoleSettings {
+    /// The file that takes stdout and stderr. It is a file and no pipe, so that the child can
+    /// neither block on us nor fail when we are gone. Its directory must exist.
+    pub spool: PathBuf,
+    /// How many bytes of it may stay on disk.
+    pub max_bytes: u64,
+    /// Whether new output is also copied to our own stdout.
+    pub echo: bool,
+}
+
+impl ConsoleSettings {
+    /// A spool of 8 MiB that is not copied to stdout.
+    pub fn new(spool: PathBuf) -> ConsoleSettings {
+        ConsoleSettings {
+            spool,
+            max_bytes: 8 * 1024 * 1024,
+            echo: false,
+        }
+    }
+}
+
+/// All knobs of one supervised child.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The program and its arguments.
+    pub command: Vec<OsString>,
+    /// Added to the environment that the child inherits from us.
+    pub env: Vec<(OsString, OsString)>,
+    /// Another user for the child. Needs root.
+    pub run_as: Option<RunAs>,
+    /// Directories that the child must see read-only, while they stay writable for us.
+    pub read_only: Vec<PathBuf>,
+    /// How long the child may take to end after SIGTERM.
+    pub drain: Duration,
+    /// The first pause before a start that follows an exit nobody asked for.
+    pub backoff_first: Duration,
+    /// The longest such pause; each one is twice its predecessor.
+    pub backoff_longest: Duration,
+    /// A child that lived this long starts the pauses anew.
+    pub backoff_reset: Duration,
+    /// Where the child is recorded, so that a successor finds and adopts it.
+    pub state_file: PathBuf,
+    /// Where its output goes.
+    pub console: ConsoleSettings,
+    /// The program and the words before the arguments of [`crate::confine::enter`]: how the
+    /// binary that this crate is linked into spells that subcommand.
+    pub launcher: Vec<OsString>,
+}
+
+impl Settings {
+    /// A command with the usual drain and back-off. `/proc/self/exe confine` is the launcher: the
+    /// running binary itself, also after it was replaced on disk.
+    pub fn new(command: Vec<OsString>, state_file: PathBuf, spool: PathBuf) -> Settings {
+        Settings {
+            command,
+            env: Vec::new(),
+            run_as: None,
+            read_only: Vec::new(),
+            drain: Duration::from_secs(330),
+            backoff_first: Duration::from_secs(1),
+            backoff_longest: Duration::from_secs(60),
+            backoff_reset: Duration::from_secs(60),
+            state_file,
+            console: ConsoleSettings::new(spool),
+            launcher: vec!["/proc/self/exe".into(), "confine".into()],
+        }
+    }
+
+    /// Refuses what can never work, before anything is started.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        if self.command.is_empty() || self.launcher.is_empty() {
+            return Err(Error::EmptyCommand);
+        }
+        let me = nix::unistd::geteuid();
+        match self.run_as {
+            Some(RunAs { uid, .. }) if !me.is_root() && me.as_raw() != uid => {
+                Err(Error::NotRoot { uid })
+            }
+            _ => Ok(()),
+        }
+    }
+}
