@@ -1,1 +1,47 @@
 //! A typed client of the OpenClaw gateway protocol, version 4.
+//!
+//! What comes in: where the gateway listens ([`Endpoint`]) and its shared token ([`Token`]).
+//! What goes out: answers to calls, the few events that matter here ([`Event`]), and what
+//! the gateway's own HTTP probes say ([`probe`]).
+//!
+//! [`connect`] opens one [`Connection`]. [`Link`] keeps a reading one alive for as long as
+//! the process lives, and its [`LinkHandle`] opens short ones with more power.
+//!
+//! The gateway is driven by a model and by strangers: what it says is a claim. Every string
+//! that is kept from it is cut to a bound, every wait has an end, and nothing here panics on
+//! what it sends. Secrets have a blank `Debug` and are in no error and no log line.
+
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+
+mod calls;
+mod clip;
+mod connection;
+mod endpoint;
+mod error;
+mod event;
+mod frame;
+mod handshake;
+mod hello;
+mod link;
+pub mod probe;
+mod rejection;
+mod settings;
+mod stream;
+
+pub use calls::check::{Check, Write};
+pub use calls::config::{ConfigSnapshot, Parsed, REDACTED};
+pub use calls::health::Health;
+pub use calls::logs::LogPage;
+pub use calls::restart::Restart;
+pub use calls::schema::{Lookup, ReloadKind};
+pub use calls::secrets::SecretsReload;
+pub use calls::status::{DegradedOwner, Status};
+pub use connection::{Closed, Connection};
+pub use endpoint::{Endpoint, Scope, Tls, Token};
+pub use error::Error;
+pub use event::{Event, Events, Received};
+pub use handshake::connect;
+pub use hello::{Can, Hello};
+pub use link::{Link, LinkHandle, LinkState};
+pub use rejection::{Issue, Rejection};
+pub use settings::Settings;

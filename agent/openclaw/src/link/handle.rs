@@ -1,0 +1,71 @@
+//! The cheap view of a link for everybody else.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::sync::{Notify, broadcast, watch};
+
+use super::LinkState;
+use crate::{Connection, Endpoint, Error, Event, Events, Scope, Settings, Token, connect};
+
+/// A view of a [`Link`](super::Link). Clones are cheap.
+#[derive(Debug, Clone)]
+pub struct LinkHandle {
+    pub(super) endpoint: watch::Receiver<Option<Endpoint>>,
+    pub(super) token: watch::Receiver<Token>,
+    pub(super) settings: Settings,
+    pub(super) state: watch::Receiver<LinkState>,
+    pub(super) connection: watch::Receiver<Option<Arc<Connection>>>,
+    pub(super) events: broadcast::Sender<Event>,
+    pub(super) nudge: Arc<Notify>,
+}
+
+impl LinkHandle {
+    /// The state of the lasting connection, to look at or to wait on.
+    pub fn state(&self) -> watch::Receiver<LinkState> {
+        self.state.clone()
+    }
+
+    /// A reader of the events from now on, over all connections to come.
+    pub fn events(&self) -> Events {
+        Events(self.events.subscribe())
+    }
+
+    /// The lasting connection, for typed calls that only read.
+    pub fn connection(&self) -> Result<Arc<Connection>, Error> {
+        self.connection.borrow().clone().ok_or(Error::Absent)
+    }
+
+    /// Calls over the lasting connection.
+    pub async fn call<T: DeserializeOwned>(
+        &self,
+        method: &'static str,
+        params: impl Serialize,
+    ) -> Result<T, Error> {
+        self.connection()?.call(method, params).await
+    }
+
+    /// Opens a short connection that may change things. Drop it when done.
+    pub async fn admin(&self) -> Result<Connection, Error> {
+        self.open(&[Scope::Read, Scope::Admin]).await
+    }
+
+    /// Opens a short connection with the given scopes, to the endpoint and with the token of
+    /// this moment.
+    pub async fn open(&self, scopes: &[Scope]) -> Result<Connection, Error> {
+        let endpoint = self.endpoint.borrow().clone().ok_or(Error::Absent)?;
+        let token = self.token.borrow().clone();
+        connect(&endpoint, &token, scopes, &self.settings).await
+    }
+
+    /// Where the gateway listens, for [`probe`](crate::probe).
+    pub fn endpoint(&self) -> Option<Endpoint> {
+        self.endpoint.borrow().clone()
+    }
+
+    /// The gateway may be back at any moment: try at once, and often for a while.
+    pub fn nudge(&self) {
+        self.nudge.notify_one();
+    }
+}

@@ -1,0 +1,195 @@
+//! The lasting connection: one that reads, kept alive for as long as the process lives.
+//!
+//! In: where the gateway listens and its token, both of which may change. Out: the state of
+//! the connection and the events that matter. It never writes: whoever needs more power opens
+//! a short connection through the [`LinkHandle`].
+
+mod handle;
+mod pace;
+mod state;
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+
+use tokio::sync::{Notify, broadcast, watch};
+use tokio::time::{Instant, sleep_until};
+
+pub use handle::LinkHandle;
+pub use state::LinkState;
+
+use crate::event::WAITING;
+use crate::{
+    Closed, Connection, Endpoint, Error, Event, Received, Scope, Settings, Token, connect,
+};
+use pace::Pace;
+use state::Publisher;
+
+/// Keeps a connection to the gateway. See the [module](self).
+#[derive(Debug)]
+pub struct Link {
+    endpoint: watch::Receiver<Option<Endpoint>>,
+    token: watch::Receiver<Token>,
+    settings: Settings,
+    events: broadcast::Sender<Event>,
+    publisher: Publisher,
+    nudge: Arc<Notify>,
+    pace: Pace,
+    boot_id: Option<String>,
+}
+
+/// Why the link goes round once more.
+enum Turn {
+    Drained,
+    Again,
+}
+
+impl Link {
+    /// A link and its handle. Nothing happens before [`run`](Self::run).
+    pub fn new(
+        endpoint: watch::Receiver<Option<Endpoint>>,
+        token: watch::Receiver<Token>,
+        settings: Settings,
+    ) -> (Self, LinkHandle) {
+        let (events, _) = broadcast::channel(WAITING);
+        let (publisher, state, connection) = Publisher::new();
+        let nudge = Arc::new(Notify::new());
+        let handle = LinkHandle {
+            endpoint: endpoint.clone(),
+            token: token.clone(),
+            settings: settings.clone(),
+            state,
+            connection,
+            events: events.clone(),
+            nudge: nudge.clone(),
+        };
+        let pace = Pace::new(&settings);
+        let link = Self {
+            endpoint,
+            token,
+            settings,
+            events,
+            publisher,
+            nudge,
+            pace,
+            boot_id: None,
+        };
+        (link, handle)
+    }
+
+    /// Connects, and again whenever the connection ends, until `drain` is ready.
+    pub async fn run(mut self, drain: impl Future<Output = ()>) {
+        let mut drain = pin!(drain);
+        loop {
+            let turn = tokio::select! {
+                () = &mut drain => Turn::Drained,
+                turn = self.pass() => turn,
+            };
+            if let Turn::Drained = turn {
+                self.publisher.absent("draining");
+                return;
+            }
+        }
+    }
+
+    /// One life of the connection: open it, live with it until it ends, wait.
+    async fn pass(&mut self) -> Turn {
+        let token = self.token.borrow_and_update().clone();
+        let Some(endpoint) = self.endpoint.borrow_and_update().clone() else {
+            self.publisher.absent("no_endpoint");
+            self.changed().await;
+            return Turn::Again;
+        };
+        match self.open(&endpoint, &token).await {
+            Some(Ok(connection)) => self.live(connection).await,
+            Some(Err(error)) => self.fail(&error).await,
+            None => self.pace.reset(),
+        }
+        Turn::Again
+    }
+
+    /// Connects; `None` when what it connects to changed meanwhile.
+    async fn open(&mut self, to: &Endpoint, token: &Token) -> Option<Result<Connection, Error>> {
+        let settings = self.settings.clone();
+        tokio::select! {
+            result = connect(to, token, &[Scope::Read], &settings) => Some(result),
+            () = self.changed() => None,
+        }
+    }
+
+    async fn live(&mut self, connection: Connection) {
+        let mut events = connection.events();
+        let connection = Arc::new(connection);
+        self.pace.reset();
+        self.greet(&connection);
+        self.publisher.up(connection.clone());
+        let closed = loop {
+            tokio::select! {
+                closed = connection.closed() => break Some(closed),
+                moved = self.endpoint.changed() => match moved {
+                    Ok(()) => break None,
+                    Err(_) => break Some(connection.closed().await),
+                },
+                Some(received) = events.next() => self.forward(received),
+            }
+        };
+        // Events that came with the goodbye.
+        while let Ok(event) = events.0.try_recv() {
+            self.forward(Received::Event(event));
+        }
+        self.part(closed);
+    }
+
+    fn part(&mut self, closed: Option<Closed>) {
+        if closed.as_ref().is_some_and(Closed::expects_return) {
+            self.pace.expect(Instant::now());
+        }
+        self.publisher
+            .absent(closed.map_or("moved", |closed| closed.reason()));
+    }
+
+    /// Says so when another life of the gateway answers than before.
+    fn greet(&mut self, connection: &Connection) {
+        let boot_id = connection.hello().boot_id.clone();
+        let again = self.boot_id.is_some() && boot_id != self.boot_id;
+        self.boot_id = boot_id.clone();
+        if again {
+            drop(self.events.send(Event::Booted { boot_id }));
+        }
+    }
+
+    fn forward(&mut self, received: Received) {
+        match received {
+            Received::Event(event) => {
+                if let Event::Shutdown { .. } = event {
+                    self.pace.expect(Instant::now());
+                }
+                drop(self.events.send(event));
+            }
+            Received::Lagged(lost) => tracing::warn!(lost, "events of the gateway were lost"),
+        }
+    }
+
+    async fn fail(&mut self, error: &Error) {
+        match error {
+            Error::Refused(rejection) => self.publisher.refused(rejection),
+            other => self.publisher.absent(other.reason()),
+        }
+        let until = self.pace.next(Instant::now());
+        let nudge = self.nudge.clone();
+        tokio::select! {
+            () = sleep_until(until) => {}
+            () = nudge.notified() => self.pace.expect(Instant::now()),
+            () = self.changed() => self.pace.reset(),
+        }
+    }
+
+    /// Waits until endpoint or token changes; for ever when both have lost their senders.
+    async fn changed(&mut self) {
+        tokio::select! {
+            Ok(()) = self.endpoint.changed() => {}
+            Ok(()) = self.token.changed() => {}
+            else => std::future::pending().await,
+        }
+    }
+}

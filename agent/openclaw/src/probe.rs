@@ -1,0 +1,185 @@
+//! What the gateway's HTTP probes say, judged by their bodies.
+//!
+//! A release that does not know a path answers it with 200 and a page of HTML, so the status
+//! alone proves nothing.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Empty, Limited};
+use hyper::body::Incoming;
+use hyper::header::HOST;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use serde::Deserialize;
+use tokio::time::{Instant, timeout_at};
+
+use crate::clip::{NAME, clip};
+use crate::stream::{Stream, reach, secure};
+use crate::{Endpoint, Error};
+
+/// Largest body that is read.
+const BODY: usize = 64 * 1024;
+/// More names than these are dropped.
+const NAMES: usize = 32;
+
+/// One of the three pages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Page {
+    /// Does it live? Never says no: a gateway that does not live has its port closed.
+    Healthz,
+    /// Has it started? For traffic.
+    Startupz,
+    /// Is all of it well? For alerts: one broken channel turns it to no.
+    Readyz,
+}
+
+impl Page {
+    fn path(self) -> &'static str {
+        match self {
+            Self::Healthz => "/healthz",
+            Self::Startupz => "/startupz",
+            Self::Readyz => "/readyz",
+        }
+    }
+}
+
+/// What a page says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Probe {
+    /// Yes.
+    Ready {
+        /// The release, where the page tells.
+        version: Option<String>,
+        /// Time since it started, also since an in-process restart, where the page tells.
+        uptime: Option<Duration>,
+    },
+    /// No.
+    NotReady {
+        /// What holds it back: `startup-sidecars`, `gateway-draining`, `plugin-reload`, ids
+        /// of channels. Claims of the gateway, cut to bounds.
+        failing: Vec<String>,
+    },
+    /// A page for people: an older release that does not know this path.
+    Html,
+    /// Nothing listens.
+    Closed,
+    /// It listens but did not answer in time: its event loop is busy.
+    Blocked,
+    /// Something answers, but not as a gateway does.
+    Foreign {
+        /// Its HTTP status, where there was one.
+        status: Option<u16>,
+    },
+}
+
+impl Probe {
+    /// Whether the page said yes.
+    pub fn is_ready(&self) -> bool {
+        matches!(self, Self::Ready { .. })
+    }
+}
+
+/// Asks for a page. The gateway blocks for 3 s at times: do not wait for less than 5.
+pub async fn get(endpoint: &Endpoint, page: Page, patience: Duration) -> Probe {
+    let deadline = Instant::now() + patience;
+    let tcp = match timeout_at(deadline, reach(endpoint)).await {
+        Ok(Ok(tcp)) => tcp,
+        Ok(Err(_)) => return Probe::Closed,
+        Err(_) => return Probe::Blocked,
+    };
+    let asked = async { ask(endpoint, page, secure(endpoint, tcp).await?).await };
+    match timeout_at(deadline, asked).await {
+        Ok(Ok(probe)) => probe,
+        Ok(Err(_)) => Probe::Foreign { status: None },
+        Err(_) => Probe::Blocked,
+    }
+}
+
+async fn ask(endpoint: &Endpoint, page: Page, stream: Stream) -> Result<Probe, Error> {
+    let broken = |_| Error::Upgrade { status: None };
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+        .await
+        .map_err(broken)?;
+    let request = Request::get(page.path())
+        .header(HOST, endpoint.authority())
+        .header("connection", "close")
+        .body(Empty::<Bytes>::new())
+        .map_err(|_| Error::Upgrade { status: None })?;
+    let answered = async {
+        let answer = sender.send_request(request).await.map_err(broken)?;
+        Ok(judge(answer).await)
+    };
+    tokio::pin!(connection);
+    tokio::pin!(answered);
+    tokio::select! {
+        biased;
+        probe = &mut answered => probe,
+        _ = &mut connection => answered.await,
+    }
+}
+
+async fn judge(answer: Response<Incoming>) -> Probe {
+    let status = answer.status().as_u16();
+    let kind = answer
+        .headers()
+        .get("content-type")
+        .and_then(|kind| kind.to_str().ok());
+    if status == 200 && kind.is_some_and(|kind| kind.starts_with("text/html")) {
+        return Probe::Html;
+    }
+    let body = Limited::new(answer.into_body(), BODY).collect().await;
+    let page = body
+        .ok()
+        .and_then(|body| serde_json::from_slice::<Body>(&body.to_bytes()).ok());
+    page.and_then(|page| page.judge(status))
+        .unwrap_or(Probe::Foreign {
+            status: Some(status),
+        })
+}
+
+/// The union of the three pages.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Body {
+    ok: Option<bool>,
+    ready: Option<bool>,
+    status: Option<String>,
+    pending_reason: Option<String>,
+    #[serde(default)]
+    failing: Vec<String>,
+    version: Option<String>,
+    uptime_ms: Option<f64>,
+}
+
+impl Body {
+    /// `None` when it is JSON of somebody else.
+    fn judge(self, code: u16) -> Option<Probe> {
+        let says = self.ready.or(self.ok);
+        match (code, says) {
+            (200, Some(true)) => Some(Probe::Ready {
+                version: self.version.map(|version| clip(&version, NAME)),
+                uptime: self
+                    .uptime_ms
+                    .and_then(|ms| Duration::try_from_secs_f64(ms / 1000.0).ok()),
+            }),
+            (503, Some(_)) => Some(Probe::NotReady {
+                failing: self.why(),
+            }),
+            _ => None,
+        }
+    }
+
+    fn why(self) -> Vec<String> {
+        let names = if self.failing.is_empty() {
+            self.pending_reason.or(self.status).into_iter().collect()
+        } else {
+            self.failing
+        };
+        names
+            .iter()
+            .take(NAMES)
+            .map(|name| clip(name, NAME))
+            .collect()
+    }
+}
