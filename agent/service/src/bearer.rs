@@ -195,7 +195,9 @@ impl Refusal {
 mod tests {
     use super::*;
 
-    fn headers(name: &'static str, values: &[&[u8]]) -> HeaderMap {
+    type Values = [&'static [u8]];
+
+    fn headers(name: &'static str, values: &Values) -> HeaderMap {
         let mut headers = HeaderMap::new();
         for value in values {
             headers.append(name, HeaderValue::from_bytes(value).unwrap());
@@ -205,7 +207,7 @@ mod tests {
 
     #[test]
     fn one_bearer_token_is_read() {
-        let cases: [(&[&[u8]], Result<&str, Refusal>); 11] = [
+        let cases: [(&Values, Result<&str, Refusal>); 11] = [
             (&[b"Bearer abc"], Ok("abc")),
             (&[b"bEARER   abc== "], Ok("abc==")),
             (&[], Err(Refusal::NoToken)),
@@ -226,13 +228,15 @@ mod tests {
 
     #[test]
     fn an_actor_is_short_and_printable() {
-        let (longest, longer) = ([b'a'; 128], [b'a'; 129]);
-        let cases: [(&[&[u8]], Result<Option<&str>, Refusal>); 8] = [
+        static LONGEST: [u8; 128] = [b'a'; 128];
+        static LONGER: [u8; 129] = [b'a'; 129];
+        let cases: [(&Values, Result<Option<&str>, Refusal>); 9] = [
             (&[], Ok(None)),
             (&[b"alice"], Ok(Some("alice"))),
             (&[b" Alice B. "], Ok(Some("Alice B."))),
-            (&[&longest], Ok(std::str::from_utf8(&longest).ok())),
-            (&[&longer], Err(Refusal::WrongActor)),
+            (&[&LONGEST], Ok(std::str::from_utf8(&LONGEST).ok())),
+            (&[&LONGER], Err(Refusal::WrongActor)),
+            (&[b"Jos\xc3\xa9"], Err(Refusal::WrongActor)),
             (&[b" "], Err(Refusal::WrongActor)),
             (&[b"a\tb"], Err(Refusal::WrongActor)),
             (&[b"a", b"b"], Err(Refusal::WrongActor)),

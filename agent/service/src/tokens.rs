@@ -1,11 +1,12 @@
 //! Bearer tokens from files, compared so that time tells nothing.
 
 use std::{
+    fmt, io,
     path::{Path, PathBuf},
     time::SystemTime,
 };
 
-use sha2::{Digest, Sha256};
+use sha2::Sha256;
 use subtle::{Choice, ConstantTimeEq};
 
 use crate::stamp::{Stamp, read_secret};
@@ -52,8 +53,12 @@ struct TokenFile {
     role: Role,
     path: PathBuf,
     seen: Option<Seen>,
-    digests: Vec<[u8; 32]>,
+    digests: Vec<Digest>,
 }
+
+/// What is kept of a token: all of one length, so comparing them tells nothing of the token's.
+#[derive(PartialEq)]
+struct Digest([u8; 32]);
 
 #[derive(Debug)]
 struct Seen {
@@ -73,7 +78,7 @@ impl Tokens {
 
     /// The highest role of `token`; `None` when no file has it. Looks at every digest of every file.
     pub(crate) fn role(&mut self, token: &str, now: SystemTime) -> Option<Role> {
-        let digest = digest(token.as_bytes());
+        let digest = Digest::of(token.as_bytes());
         let mut highest = None;
         for file in &mut self.files {
             file.refresh(now);
@@ -97,10 +102,10 @@ impl TokenFile {
     }
 
     /// No early exit: the time depends on how many tokens there are, not on which one fits.
-    fn contains(&self, digest: &[u8; 32]) -> Choice {
+    fn contains(&self, digest: &Digest) -> Choice {
         let none = Choice::from(0);
         let digests = self.digests.iter();
-        digests.fold(none, |found, known| found | known.ct_eq(digest))
+        digests.fold(none, |found, known| found | known.0.ct_eq(&digest.0))
     }
 
     /// The stamp is taken before the reading, so a swap in between shows at the next request.
@@ -135,15 +140,23 @@ impl Seen {
     }
 }
 
-fn read(path: &Path) -> std::io::Result<Vec<[u8; 32]>> {
+fn read(path: &Path) -> io::Result<Vec<Digest>> {
     let bytes = read_secret(path)?;
     let lines = bytes.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
     let tokens = lines.filter(|line| !line.is_empty() && !line.starts_with(b"#"));
-    Ok(tokens.map(digest).collect())
+    Ok(tokens.map(Digest::of).collect())
 }
 
-fn digest(token: &[u8]) -> [u8; 32] {
-    Sha256::digest(token).into()
+impl Digest {
+    fn of(token: &[u8]) -> Self {
+        Self(<Sha256 as sha2::Digest>::digest(token).into())
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("[redacted]")
+    }
 }
 
 #[cfg(test)]
