@@ -142,7 +142,7 @@ impl Rpc {
 
 fn connect_params(token: &str) -> Value {
     json!({
-        "minProtocol": 3, "maxProtocol": 4,
+        "minProtocol": 4, "maxProtocol": 4,
         "client": { "id": "gateway-client", "version": "0.1", "platform": "linux", "mode": "backend" },
         "role": "operator",
         "scopes": ["operator.read", "operator.write", "operator.admin", "operator.pairing", "operator.approvals"],
