@@ -26,7 +26,7 @@ pub enum Wait {
     Settled,
     /// As soon as it is checked and kept.
     None,
-    /// Asked for by a newer caller.
+    /// Asked for by a newer caller; answered as `proved` is.
     #[serde(other)]
     Unknown,
 }
