@@ -11,6 +11,7 @@ mod drain;
 mod error;
 mod listener;
 mod metrics;
+mod peers;
 mod problem;
 mod process;
 mod readiness;

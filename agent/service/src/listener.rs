@@ -20,7 +20,10 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-use crate::{Certificates, Drain, Error};
+use crate::{
+    Certificates, Drain, Error,
+    peers::{Peers, Seat},
+};
 
 /// The wait after the kernel gave no connection, for instance because files are used up.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
@@ -30,6 +33,8 @@ const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 pub struct ListenerSettings {
     /// Connections at a time; more wait in the kernel's queue.
     pub max_connections: usize,
+    /// Connections of one peer address at a time; more are closed at once.
+    pub max_connections_per_peer: usize,
     /// The longest wait for a TLS handshake, for a whole request head, and for the next request.
     pub header_timeout: Duration,
     /// Bytes of a request head; at least 8 KiB.
@@ -42,6 +47,7 @@ impl Default for ListenerSettings {
     fn default() -> Self {
         Self {
             max_connections: 256,
+            max_connections_per_peer: 64,
             header_timeout: Duration::from_secs(10),
             max_header_bytes: 32 * 1024,
             drain_timeout: Duration::from_secs(10),
@@ -87,11 +93,15 @@ impl Listener {
     /// A connection that was upgraded, such as a websocket, belongs to its handler and is not waited for.
     pub async fn serve(mut self, router: Router, drain: Drain) {
         let mut connections = JoinSet::new();
+        let mut peers = Peers::new(self.settings.max_connections_per_peer);
         loop {
             tokio::select! {
                 () = drain.signalled() => break,
-                stream = accept(&self.socket), if connections.len() < self.settings.max_connections => {
-                    connections.spawn(self.conversation(stream, router.clone(), drain.clone()));
+                (stream, peer) = accept(&self.socket), if connections.len() < self.settings.max_connections => {
+                    if let Some(seat) = peers.seat(peer.ip()) {
+                        let router = router.clone();
+                        connections.spawn(self.conversation(stream, seat, router, drain.clone()));
+                    }
                 }
                 Some(_) = connections.join_next(), if !connections.is_empty() => {}
             }
@@ -104,6 +114,7 @@ impl Listener {
     fn conversation(
         &mut self,
         stream: TcpStream,
+        seat: Seat,
         router: Router,
         drain: Drain,
     ) -> impl Future<Output = ()> + Send + 'static {
@@ -111,6 +122,7 @@ impl Listener {
         let tls = certificates.map(|certificates| certificates.current(Instant::now()));
         let settings = self.settings.clone();
         async move {
+            let _seat = seat;
             let Some(tls) = tls else {
                 return converse(stream, router, settings, drain).await;
             };
@@ -124,13 +136,13 @@ impl Listener {
     }
 }
 
-async fn accept(socket: &TcpListener) -> TcpStream {
+async fn accept(socket: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match socket.accept().await {
-            Ok((stream, _)) => {
+            Ok((stream, peer)) => {
                 // Without it small answers would only be slower.
                 let _ = stream.set_nodelay(true);
-                return stream;
+                return (stream, peer);
             }
             Err(error) => {
                 tracing::warn!(%error, "cannot take a connection");

@@ -121,6 +121,15 @@ mod tests {
     }
 
     fn logged(filter: &str, format: LogFormat, surface: Surface) -> String {
+        captured(filter, format, surface, || {
+            tracing::info_span!("pass", round = 7).in_scope(|| {
+                tracing::info!(generation = 2, "written\x1b[31m");
+                tracing::debug!("quiet");
+            });
+        })
+    }
+
+    fn captured(filter: &str, format: LogFormat, surface: Surface, work: impl FnOnce()) -> String {
         let page = Page::default();
         let settings = LogSettings {
             filter: filter.to_owned(),
@@ -129,12 +138,7 @@ mod tests {
         let writer = page.clone();
         let layer = layer(&settings, surface, move || writer.clone()).unwrap();
         let subscriber = tracing_subscriber::registry().with(layer);
-        tracing::subscriber::with_default(subscriber, || {
-            tracing::info_span!("pass", round = 7).in_scope(|| {
-                tracing::info!(generation = 2, "written\x1b[31m");
-                tracing::debug!("quiet");
-            });
-        });
+        tracing::subscriber::with_default(subscriber, work);
         let bytes = page.0.lock().unwrap().clone();
         String::from_utf8(bytes).unwrap()
     }
@@ -164,6 +168,18 @@ mod tests {
         assert_eq!(line["generation"], 2);
         assert_eq!(line["level"], "INFO");
         assert_eq!(line["span"]["round"], 7);
+    }
+
+    #[test]
+    fn what_strangers_say_stays_on_its_line() {
+        let hostile = "\x1b[2J\nINFO fine";
+        for format in [LogFormat::Text, LogFormat::Json] {
+            let page = captured("info", format, Surface::Pipe, || {
+                tracing::warn!(said = hostile, "heard");
+            });
+            assert_eq!(page.lines().count(), 1, "{page}");
+            assert!(!page.contains('\x1b'), "{page}");
+        }
     }
 
     #[test]

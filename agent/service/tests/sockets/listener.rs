@@ -28,7 +28,7 @@ fn router() -> Router {
     Router::new()
         .route("/", get(|| async { "hello" }))
         .route("/slow", get(slow))
-        .route("/never", get(|| std::future::pending::<String>()))
+        .route("/never", get(std::future::pending::<String>))
 }
 
 async fn serve(settings: ListenerSettings) -> Served {
@@ -103,6 +103,26 @@ async fn connections_are_bounded_and_the_rest_waits() {
     let third = served.ask("GET /", &[]).await;
     assert_eq!(third.status(), 200);
     assert!(third.after > milliseconds(150), "{third:?}");
+}
+
+#[tokio::test]
+async fn one_peer_cannot_take_all_connections() {
+    let settings = ListenerSettings {
+        max_connections_per_peer: 3,
+        header_timeout: Duration::from_secs(60),
+        ..ListenerSettings::default()
+    };
+    let served = serve(settings).await;
+    let mut held = Vec::new();
+    for _ in 0..3 {
+        held.push(served.connect().await);
+    }
+    sleep(milliseconds(50)).await;
+    let turned_away = read_all(served.connect().await).await;
+    assert!(turned_away.after < SOON && turned_away.text.is_empty());
+    held.pop();
+    sleep(milliseconds(50)).await;
+    assert_eq!(served.ask("GET /", &[]).await.status(), 200);
 }
 
 #[tokio::test]
