@@ -93,7 +93,8 @@ impl Blobs {
                 UnlinkatFlags::NoRemoveDir,
             ) {
                 Ok(()) => removed += 1,
-                Err(Errno::ENOENT) => {}
+                // Gone already, or a directory that somebody planted.
+                Err(Errno::ENOENT | Errno::EISDIR) => {}
                 Err(errno) => {
                     return Err(Error::io("remove", &self.dir.join(digest.to_string()))(
                         errno,

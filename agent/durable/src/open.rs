@@ -51,6 +51,17 @@ pub(crate) fn checked(fd: OwnedFd, path: &Path) -> Result<(File, FileStat), Erro
     }
 }
 
+/// Keeps a file that we are about to change only if no other name leads to it: the other one may not be ours.
+pub(crate) fn sole((file, stat): (File, FileStat), path: &Path) -> Result<(File, FileStat), Error> {
+    if stat.st_nlink > 1 {
+        return Err(Error::NotRegular {
+            path: path.to_path_buf(),
+            found: "hard link",
+        });
+    }
+    Ok((file, stat))
+}
+
 /// What is at `name`, without following it; `None` where nothing is.
 pub(crate) fn look(dir: impl AsFd, name: &Path, path: &Path) -> Result<Option<FileStat>, Error> {
     match fstatat(dir, name, AtFlags::AT_SYMLINK_NOFOLLOW) {

@@ -66,14 +66,16 @@ impl Owner {
 
 fn lock_file(dir: impl AsFd + Copy, path: &Path) -> Result<(File, FileStat), Error> {
     let flags = OFlag::O_RDWR | OFlag::O_CREAT | open::CAREFUL;
-    match openat(dir, NAME, flags, Mode::S_IRUSR | Mode::S_IWUSR) {
+    let opened = match openat(dir, NAME, flags, Mode::S_IRUSR | Mode::S_IWUSR) {
         Ok(fd) => open::checked(fd, path),
         // What is planted there gets its name from the careful open.
         Err(Errno::ELOOP | Errno::EISDIR | Errno::ENXIO) => {
             open::regular(dir, Path::new(NAME), OFlag::O_RDWR, path)
         }
         Err(errno) => Err(Error::io("open", path)(errno)),
-    }
+    };
+    // The pid is written to it, so it must not be another file as well.
+    open::sole(opened?, path)
 }
 
 fn owned(dir: &Path, file: File) -> Error {

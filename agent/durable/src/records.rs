@@ -39,7 +39,8 @@ impl<T: Serialize + DeserializeOwned> Records<T> {
         let target = target(path)?;
         let path = target.path();
         let dir = target.open_dir()?;
-        let opened = open::regular(&dir, Path::new(&target.name), OFlag::O_RDWR, &path);
+        let opened = open::regular(&dir, Path::new(&target.name), OFlag::O_RDWR, &path)
+            .and_then(|opened| open::sole(opened, &path));
         let (file, bytes) = match opened {
             Ok((file, stat)) => {
                 let reader = file.try_clone().map_err(Error::io("open", &path))?;

@@ -152,7 +152,7 @@ pub(crate) fn sweep_where(
         match unlinkat(&listing, name.as_str(), UnlinkatFlags::NoRemoveDir) {
             Ok(()) => removed += 1,
             // Gone already, or a directory that never was ours.
-            Err(Errno::ENOENT | Errno::EISDIR | Errno::EPERM) => {}
+            Err(Errno::ENOENT | Errno::EISDIR) => {}
             Err(errno) => return Err(Error::io("remove", &path.join(name))(errno)),
         }
     }
