@@ -109,10 +109,11 @@ impl Watcher {
             self.rounds.poll();
         }
         if self.resync_at <= now {
-            self.resync_at = now + self.settings.resync_interval;
             self.rounds.resync();
-            // An event may still be on its way: silence is proved a little later only.
+            // An event may still be on its way: silence is proved a little later, and before the next resync.
             self.condemn_at = self.rounds.has_suspects().then(|| now + GRACE);
+            let next = now + self.settings.resync_interval;
+            self.resync_at = self.condemn_at.map_or(next, |at| next.max(at));
         }
     }
 }
