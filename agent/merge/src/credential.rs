@@ -1,0 +1,411 @@
+//! What looks like a literal credential, by the name of its key or by its shape.
+
+use std::ops::Range;
+
+use serde_json::Value;
+
+use crate::path::KeyPath;
+use crate::position::Positions;
+use crate::problem::{Problem, ProblemKind};
+
+const CURE: &str = "put the value in the mounted secrets and refer to it: \
+    { source: \"file\", provider: \"pilotfish\", id: \"/name\" }";
+
+/// Endings of key names whose value is a credential, without separators and in lower case.
+const SECRET_ENDINGS: [&str; 15] = [
+    "token",
+    "password",
+    "passwd",
+    "passphrase",
+    "secret",
+    "apikey",
+    "privatekey",
+    "accesskey",
+    "secretkey",
+    "signingkey",
+    "encryptionkey",
+    "authkey",
+    "masterkey",
+    "authorization",
+    "credential",
+];
+
+/// More endings that count where every key is the name of an environment variable or a header.
+const VARIABLE_ENDINGS: [&str; 6] = ["key", "pass", "pwd", "credentials", "cookie", "auth"];
+
+/// Beginnings of well-known credentials, and how many characters of their alphabet must follow.
+const SHAPES: [(&str, usize); 22] = [
+    ("sk-", 20),
+    ("sk_live_", 16),
+    ("sk_test_", 16),
+    ("rk_live_", 16),
+    ("whsec_", 16),
+    ("xoxa-", 10),
+    ("xoxb-", 10),
+    ("xoxp-", 10),
+    ("xoxr-", 10),
+    ("xoxs-", 10),
+    ("xapp-", 10),
+    ("ghp_", 20),
+    ("gho_", 20),
+    ("ghu_", 20),
+    ("ghs_", 20),
+    ("ghr_", 20),
+    ("github_pat_", 20),
+    ("glpat-", 16),
+    ("AKIA", 16),
+    ("ASIA", 16),
+    ("AIza", 30),
+    ("hf_", 30),
+];
+
+/// Finds literal credentials in a whole layer file.
+pub(crate) fn check(value: &Value, positions: &Positions, problems: &mut Vec<Problem>) {
+    check_below(&KeyPath::root(), value, positions, 0, problems);
+}
+
+/// Finds literal credentials in a value that stands at `path`, whose spot is `at`.
+pub(crate) fn check_below(
+    path: &KeyPath,
+    value: &Value,
+    positions: &Positions,
+    at: usize,
+    problems: &mut Vec<Problem>,
+) {
+    let mut search = Search {
+        positions,
+        problems,
+        path: path.clone(),
+    };
+    let named = names_secret(path.segments());
+    search.visit(value, at, named);
+}
+
+struct Search<'s> {
+    positions: &'s Positions,
+    problems: &'s mut Vec<Problem>,
+    path: KeyPath,
+}
+
+impl Search<'_> {
+    fn visit(&mut self, value: &Value, at: usize, named: bool) {
+        match value {
+            Value::String(text) if named && is_literal(text) => {
+                self.tell(
+                    at,
+                    "this key holds a credential, and its value is a literal",
+                );
+            }
+            Value::String(text) if has_shape(text) => {
+                self.tell(at, "the value looks like a literal credential");
+            }
+            Value::Array(items) => {
+                let mut child = at + 1;
+                for (index, item) in items.iter().enumerate() {
+                    self.path.push(&index.to_string());
+                    self.visit(item, child, named);
+                    self.path.pop();
+                    child = self.positions.after(child);
+                }
+            }
+            Value::Object(map) if !is_reference(value) => {
+                let mut child = at + 1;
+                for (key, value) in map {
+                    self.path.push(key);
+                    if has_shape(key) {
+                        self.tell(child, "the key looks like a literal credential");
+                    } else {
+                        self.visit(value, child, names_secret(self.path.segments()));
+                    }
+                    self.path.pop();
+                    child = self.positions.after(child);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn tell(&mut self, at: usize, message: &str) {
+        let problem = Problem::new(ProblemKind::Credential, message, CURE);
+        self.problems
+            .push(problem.at(self.positions.at(at).place()).on(&self.path));
+    }
+}
+
+/// Whether the key at the end of this path holds a credential. Array indices are looked through.
+pub(crate) fn names_secret(path: &[String]) -> bool {
+    if path.len() >= 2
+        && path[0] == "secrets"
+        && matches!(path[1].as_str(), "providers" | "defaults")
+    {
+        return false;
+    }
+    let mut names = path
+        .iter()
+        .rev()
+        .skip_while(|key| crate::path::index(key).is_some());
+    let Some(key) = names.next() else {
+        return false;
+    };
+    let key = squeezed(key);
+    let parent = names.next().map(String::as_str);
+    let variable = matches!(parent, Some("env" | "vars" | "headers"));
+    SECRET_ENDINGS.iter().any(|ending| key.ends_with(ending))
+        || (variable && VARIABLE_ENDINGS.iter().any(|ending| key.ends_with(ending)))
+}
+
+fn squeezed(key: &str) -> String {
+    let letters = key.chars().filter(|c| c.is_alphanumeric());
+    letters.flat_map(char::to_lowercase).collect()
+}
+
+/// Whether a string under a credential's key is the credential itself: not empty, not `${VAR}`.
+pub(crate) fn is_literal(text: &str) -> bool {
+    !text.trim().is_empty() && !holds_variable(text)
+}
+
+/// Whether the text refers to an environment variable: `${NAME}`, not escaped as `$${NAME}`.
+fn holds_variable(text: &str) -> bool {
+    text.match_indices("${").any(|(start, _)| {
+        let body = &text[start + 2..];
+        let name = body
+            .bytes()
+            .take_while(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'_');
+        let length = name.count();
+        let named = length > 0 && !body.starts_with(|c: char| c.is_ascii_digit());
+        named && body[length..].starts_with('}') && !text[..start].ends_with('$')
+    })
+}
+
+/// Whether a value is a SecretRef: exactly `source`, `provider` and `id`, all text.
+pub(crate) fn is_reference(value: &Value) -> bool {
+    value.as_object().is_some_and(|map| {
+        map.len() == 3
+            && ["source", "provider", "id"]
+                .iter()
+                .all(|key| map.get(*key).is_some_and(Value::is_string))
+            && !map.values().filter_map(Value::as_str).any(has_shape)
+    })
+}
+
+/// Whether a text holds something of a credential's shape.
+pub(crate) fn has_shape(text: &str) -> bool {
+    first_shape(text, 0).is_some()
+}
+
+/// Where the first credential from `from` on stands in a text.
+pub(crate) fn first_shape(text: &str, from: usize) -> Option<Range<usize>> {
+    let prefixed = SHAPES
+        .iter()
+        .filter_map(|(prefix, length)| prefixed(text, from, prefix, *length));
+    let others = [
+        bot_token(text, from),
+        web_token(text, from),
+        pem(text, from),
+        userinfo(text, from),
+    ];
+    prefixed
+        .chain(others.into_iter().flatten())
+        .min_by_key(|range| (range.start, usize::MAX - range.end))
+}
+
+fn word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')
+}
+
+fn word_length(text: &str, from: usize) -> usize {
+    text.as_bytes()[from..]
+        .iter()
+        .take_while(|byte| word(**byte))
+        .count()
+}
+
+fn begins_word(text: &str, at: usize) -> bool {
+    at == 0 || !word(text.as_bytes()[at - 1])
+}
+
+/// A known prefix at the beginning of a word, with enough behind it, among it a digit.
+fn prefixed(text: &str, from: usize, prefix: &str, length: usize) -> Option<Range<usize>> {
+    text[from..].match_indices(prefix).find_map(|(offset, _)| {
+        let start = from + offset;
+        let tail = start + prefix.len();
+        let size = if begins_word(text, start) {
+            word_length(text, tail)
+        } else {
+            0
+        };
+        let digit = text.as_bytes()[tail..tail + size]
+            .iter()
+            .any(u8::is_ascii_digit);
+        (size >= length && digit).then_some(start..tail + size)
+    })
+}
+
+/// A Telegram bot token: a number, a colon, 35 characters.
+fn bot_token(text: &str, from: usize) -> Option<Range<usize>> {
+    text[from..].match_indices(':').find_map(|(offset, _)| {
+        let colon = from + offset;
+        let digits = text.as_bytes()[from..colon]
+            .iter()
+            .rev()
+            .take(16)
+            .take_while(|byte| byte.is_ascii_digit())
+            .count();
+        let size = if (6..=14).contains(&digits) {
+            word_length(text, colon + 1)
+        } else {
+            0
+        };
+        (size >= 34).then_some(colon - digits..colon + 1 + size)
+    })
+}
+
+/// A JSON web token: three parts, the first of them an encoded `{"`.
+fn web_token(text: &str, from: usize) -> Option<Range<usize>> {
+    text[from..].match_indices("eyJ").find_map(|(offset, _)| {
+        let start = from + offset;
+        if !begins_word(text, start) {
+            return None;
+        }
+        let mut end = start;
+        for (part, least) in [10, 8, 6].into_iter().enumerate() {
+            if part > 0 {
+                end += usize::from(text[end..].starts_with('.'));
+            }
+            let size = word_length(text, end);
+            if size < least {
+                return None;
+            }
+            end += size;
+        }
+        Some(start..end)
+    })
+}
+
+fn pem(text: &str, from: usize) -> Option<Range<usize>> {
+    let start = from + text[from..].find("-----BEGIN ")?;
+    let label = text[start..].find("PRIVATE KEY")?;
+    let end = text[start + label..]
+        .find("-----END ")
+        .and_then(|end| {
+            let closing = start + label + end + 9;
+            text[closing..].find("-----").map(|more| closing + more + 5)
+        })
+        .unwrap_or(text.len());
+    Some(start..end)
+}
+
+/// The user and password of a URL.
+fn userinfo(text: &str, from: usize) -> Option<Range<usize>> {
+    text[from..].match_indices("://").find_map(|(offset, _)| {
+        let start = from + offset + 3;
+        let rest = &text[start..];
+        let end = rest
+            .find(|c: char| c.is_whitespace() || matches!(c, '/' | '?' | '#' | '"' | '\''))
+            .unwrap_or(rest.len());
+        let at = rest[..end].rfind('@')?;
+        let (_, password) = rest[..at].split_once(':')?;
+        (is_literal(password)).then_some(start..start + at)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn found(value: &Value) -> Vec<String> {
+        let mut problems = Vec::new();
+        check(value, &Positions::unknown(value), &mut problems);
+        problems.into_iter().map(|problem| problem.path).collect()
+    }
+
+    #[test]
+    fn finds_credentials_by_name() {
+        let cases = [
+            json!({"token": "x"}),
+            json!({"apiKey": "x"}),
+            json!({"api_key": "x"}),
+            json!({"channels": {"telegram": {"botToken": "x"}}}),
+            json!({"appToken": "x"}),
+            json!({"signingSecret": "x"}),
+            json!({"clientSecret": "x"}),
+            json!({"privateKey": "x"}),
+            json!({"webhookSecret": "x"}),
+            json!({"password": "x"}),
+            json!({"token": ["x"]}),
+            json!({"env": {"vars": {"MY_KEY": "x"}}}),
+            json!({"env": {"A_TOKEN": "x"}}),
+            json!({"mcp": {"servers": {"a": {"env": {"DB_PASSWORD": "x"}}}}}),
+            json!({"headers": {"Authorization": "Bearer abc"}}),
+            json!({"token": {"source": "file", "provider": "p", "id": "/x", "token": "y"}}),
+            json!({"token": "$${NOT_A_VARIABLE}"}),
+            json!([{"a": [{"secret": "x"}]}]),
+        ];
+        for value in cases {
+            assert_eq!(found(&value).len(), 1, "{value}");
+        }
+    }
+
+    #[test]
+    fn lets_what_only_looks_alike_pass() {
+        let cases = [
+            json!({"maxTokens": 5, "tokenFile": "/x", "contextTokens": 1, "tokenBudget": "10k", "token_usage": "on"}),
+            json!({"auth": {"mode": "token"}}),
+            json!({"token": "${GATEWAY_TOKEN}"}),
+            json!({"token": ""}),
+            json!({"password": true, "secret": 3, "token": null}),
+            json!({"token": {"source": "file", "provider": "pilotfish", "id": "/gateway"}}),
+            json!({"secrets": {"providers": {"vault": {"source": "exec", "passEnv": ["VAULT_TOKEN"], "token": "x"}}}}),
+            json!({"sessionKey": "main", "publicKey": "abc", "key": "x"}),
+            json!({"headers": {"Authorization": "Bearer ${TOKEN}"}}),
+            json!({"url": "https://example.com:8080/a@b", "db": "postgres://user:${PW}@host/x"}),
+            json!({"name": "task-force-one-two-three-four-five-6", "path": "desk-1-abcdefghijklmnopqrstuvwxyz"}),
+            json!({"at": "2026-11-24T10:00:00", "id": "telegram:123456789", "image": "registry:5000/a:b"}),
+        ];
+        for value in cases {
+            assert_eq!(found(&value), Vec::<String>::new(), "{value}");
+        }
+    }
+
+    #[test]
+    fn finds_credentials_by_shape() {
+        let tail = "Ab1".repeat(12);
+        let cases = [
+            format!("sk-{tail}"),
+            format!("use sk-ant-api03-{tail} now"),
+            format!("xoxb-{tail}"),
+            format!("ghp_{tail}"),
+            format!("github_pat_{tail}"),
+            "AKIAIOSFODNN7EXAMPLE".to_owned(),
+            format!("AIza{tail}"),
+            format!("123456789:AA{}", "b".repeat(33)),
+            format!("eyJhbGciOiJI.{tail}.{tail}"),
+            "-----BEGIN RSA PRIVATE KEY-----\nabc".to_owned(),
+            "https://user:hunter2@example.com/".to_owned(),
+            "redis://:hunter2@cache".to_owned(),
+        ];
+        for text in cases {
+            assert!(has_shape(&text), "{text}");
+            assert_eq!(found(&json!({"a": [{"b": text}]})), ["a.0.b"]);
+        }
+    }
+
+    #[test]
+    fn long_texts_take_linear_time() {
+        for part in [
+            "sk-",
+            "eyJ.",
+            "1:",
+            "://",
+            "-----BEGIN ",
+            "${A",
+            "AKIA",
+            "eyJa",
+            "x@:",
+        ] {
+            let text = part.repeat((1 << 20) / part.len());
+            assert!(!has_shape(&text), "{part}");
+        }
+    }
+}
