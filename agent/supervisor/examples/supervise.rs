@@ -58,8 +58,9 @@ async fn supervise(settings: Settings) -> Result<(), String> {
         let command = tokio::select! {
             outcome = &mut life => return outcome.map_err(|error| error.to_string()),
             _ = status.changed() => {
-                let now = status.borrow_and_update().state.clone();
-                let _ = writeln!(std::io::stderr(), "{now:?}");
+                let now = status.borrow_and_update().clone();
+                let last = now.last_exit.map(|exit| exit.how);
+                let _ = writeln!(std::io::stderr(), "{:?}, last exit: {last:?}", now.state);
                 continue;
             }
             _ = terminate.recv() => match std::mem::replace(&mut draining, true) {

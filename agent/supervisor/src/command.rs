@@ -13,13 +13,15 @@ pub enum Command {
     /// Do not start the child again until told to. One that runs goes on.
     Hold,
     /// End the child with SIGTERM, by force when the budget is used up, and start it at once.
+    /// Where no child runs this is a [`Command::Start`].
     Restart {
         /// Why, for the status.
         why: String,
         /// How long it may take to end.
         budget: Duration,
     },
-    /// Send the child a signal and expect nothing.
+    /// Send the child a signal and expect nothing: an end that follows is one that nobody asked
+    /// for. A program that has not yet installed its handlers is ended by SIGUSR2 as well.
     Signal(Signal),
     /// End the child within the drain budget, and the supervisor with it.
     Drain,

@@ -24,6 +24,9 @@ use crate::{ConsoleSettings, Error, RunAs};
 
 /// How much of the end is kept for an [`crate::Exit`].
 const TAIL: u64 = 8 * 1024;
+/// The least that the spool is bounded to, and what its holes are aligned to.
+const LEAST: u64 = 64 * 1024;
+const BLOCK: u64 = 4096;
 /// The most that is copied to stdout at once.
 const CHUNK: u64 = 64 * 1024;
 /// The pause between a change and the look at it: while it is shown, and while it is not.
@@ -43,7 +46,7 @@ pub(crate) struct Console {
 
 impl Console {
     /// Opens the spool, which the child's user must own: `/dev/stderr` could not be opened by it
-    /// otherwise. A link or anything else than a file in its place is refused.
+    /// otherwise. A link, soft or hard, or anything else than a file in its place is refused.
     pub(crate) fn open(settings: ConsoleSettings, run_as: Option<RunAs>) -> Result<Console, Error> {
         let failed = |source| Error::Spool {
             path: settings.spool.clone(),
@@ -58,16 +61,20 @@ impl Console {
             .open(&settings.spool)
             .map_err(failed)?;
         let meta = file.metadata().map_err(failed)?;
-        if !meta.is_file() {
+        if !meta.is_file() || meta.nlink() != 1 {
             return Err(failed(io::ErrorKind::InvalidInput.into()));
         }
         if let Some(RunAs { uid, gid }) = run_as.filter(|user| user.uid != meta.uid()) {
             std::os::unix::fs::fchown(&file, Some(uid), Some(gid)).map_err(failed)?;
         }
         let kept = lseek(&file, 0, Whence::SeekData).unwrap_or(0);
+        let max_bytes = settings.max_bytes.max(LEAST);
         let console = Console {
             file,
-            settings,
+            settings: ConsoleSettings {
+                max_bytes,
+                ..settings
+            },
             begin: AtomicU64::new(0),
             kept: AtomicU64::new(u64::try_from(kept).unwrap_or(0)),
         };
@@ -142,11 +149,9 @@ impl Console {
         if size - kept <= self.settings.max_bytes {
             return Ok(());
         }
-        let block = self.file.metadata()?.blksize().max(1);
-        let cut = size.saturating_sub(self.settings.max_bytes / 2) / block * block;
+        let cut = size.saturating_sub(self.settings.max_bytes / 2) / BLOCK * BLOCK;
         let hole = FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE;
-        let length = i64::try_from(cut).unwrap_or(i64::MAX);
-        match fallocate(&self.file, hole, 0, length.max(1)) {
+        match fallocate(&self.file, hole, 0, i64::try_from(cut).unwrap_or(i64::MAX)) {
             Ok(()) => self.kept.store(cut, Ordering::Relaxed),
             Err(_) => {
                 self.file.set_len(0)?;

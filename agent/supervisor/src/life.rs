@@ -46,8 +46,6 @@ pub(crate) struct Life<'run> {
     commands: Commands,
     backoff: Backoff,
     held: bool,
-    /// What a probe found; asked once, before the first start.
-    protection: Option<Protection>,
 }
 
 impl<'run> Life<'run> {
@@ -66,7 +64,6 @@ impl<'run> Life<'run> {
             reaper: Reaper::new()?,
             commands: Commands::new(commands),
             held: true,
-            protection: None,
         })
     }
 
@@ -79,7 +76,6 @@ impl<'run> Life<'run> {
                     pid = process.pid(),
                     "adopted the child of a former supervisor"
                 );
-                self.held = false;
                 self.attend(process, protection).await?
             }
         };
@@ -112,11 +108,10 @@ impl<'run> Life<'run> {
         loop {
             tokio::select! {
                 command = self.commands.next() => match command {
-                    Command::Start => {
+                    Command::Start | Command::Restart { .. } => {
                         self.held = false;
                         return Next::Start;
                     }
-                    Command::Restart { .. } if pause.is_some() => return Next::Start,
                     Command::Hold => {
                         self.held = true;
                         if pause.is_some() {
@@ -134,11 +129,7 @@ impl<'run> Life<'run> {
 
     async fn start(&mut self) -> Result<Next, Error> {
         self.publish(State::Starting);
-        let protection = match &self.protection {
-            Some(known) => known.clone(),
-            None => probe(self.settings).await,
-        };
-        self.protection = Some(protection.clone());
+        let protection = probe(self.settings).await;
         match launch::launch(self.settings, self.console, &protection) {
             Ok(process) => {
                 self.status.send_modify(|status| status.starts += 1);
@@ -187,6 +178,7 @@ impl<'run> Life<'run> {
             Command::Signal(Signal::Terminate) => send(child, Posix::TERM),
             Command::Signal(Signal::User2) => send(child, Posix::USR2),
             Command::Restart { why, budget } => {
+                self.held = false;
                 self.end(child, ending, Next::Start, now + budget, why);
             }
             Command::Drain => {

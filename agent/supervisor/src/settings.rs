@@ -1,6 +1,7 @@
 //! The knobs of one supervised child.
 
 use std::ffi::OsString;
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -19,9 +20,10 @@ pub struct RunAs {
 #[derive(Debug, Clone)]
 pub struct ConsoleSettings {
     /// The file that takes stdout and stderr. It is a file and no pipe, so that the child can
-    /// neither block on us nor fail when we are gone. Its directory must exist.
+    /// neither block on us nor fail when we are gone. Its directory must exist, and be one that
+    /// the child cannot write.
     pub spool: PathBuf,
-    /// How many bytes of it may stay on disk.
+    /// How many bytes of it may stay on disk; 64 KiB at least.
     pub max_bytes: u64,
     /// Whether new output is also copied to our own stdout.
     pub echo: bool,
@@ -39,7 +41,7 @@ impl ConsoleSettings {
 }
 
 /// All knobs of one supervised child.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Settings {
     /// The program and its arguments.
     pub command: Vec<OsString>,
@@ -47,7 +49,9 @@ pub struct Settings {
     pub env: Vec<(OsString, OsString)>,
     /// Another user for the child. Needs root.
     pub run_as: Option<RunAs>,
-    /// Directories that the child must see read-only, while they stay writable for us.
+    /// Directories that the child must see read-only, while they stay writable for us. What is
+    /// mounted below them is not there for the child. Their parents should not be the child's: it
+    /// could move them away and put others in their place.
     pub read_only: Vec<PathBuf>,
     /// How long the child may take to end after SIGTERM.
     pub drain: Duration,
@@ -97,5 +101,37 @@ impl Settings {
             }
             _ => Ok(()),
         }
+    }
+}
+
+/// Without the values of the environment: secrets travel there.
+impl fmt::Debug for Settings {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&OsString> = self.env.iter().map(|(name, _)| name).collect();
+        out.debug_struct("Settings")
+            .field("command", &self.command)
+            .field("env", &names)
+            .field("run_as", &self.run_as)
+            .field("read_only", &self.read_only)
+            .field("drain", &self.drain)
+            .field("state_file", &self.state_file)
+            .field("console", &self.console)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_in_the_environment_is_not_shown() {
+        let mut settings = Settings::new(vec!["true".into()], "s".into(), "c".into());
+        settings.env.push(("TOKEN".into(), "swordfish".into()));
+        let shown = format!("{settings:?}");
+        assert!(
+            shown.contains("TOKEN") && !shown.contains("swordfish"),
+            "{shown}"
+        );
     }
 }

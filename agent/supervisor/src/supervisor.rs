@@ -52,7 +52,11 @@ impl Supervisor {
     }
 
     /// Adopts a child that a predecessor has left, or waits for [`Command::Start`]; then lives as
-    /// its parent until it is drained. Closing the channel is a drain.
+    /// its parent until it is drained. Closing the channel is a drain. An adopted child that ends
+    /// is followed by one of our own only if a start was asked for by then.
+    ///
+    /// While it runs it makes this process the one that inherits orphans, and collects those: a
+    /// child that some other part of this process starts must be waited for at once when it ends.
     pub async fn run(self, commands: mpsc::Receiver<Command>) -> Result<(), Error> {
         self.settings.check()?;
         let console = Console::open(self.settings.console.clone(), self.settings.run_as)?;

@@ -116,6 +116,20 @@ async fn a_child_that_ended_meanwhile_is_not_adopted() {
     running.drain().await;
 }
 
+#[tokio::test]
+async fn nothing_follows_an_adopted_child_before_a_start() {
+    let stage = Stage::new();
+    let pid = orphan(&stage, TALKER).await;
+    let mut running = Running::held(stage.shell(TALKER));
+    running.pid().await;
+    send(pid, SIGKILL);
+    running.exit(1).await;
+    running
+        .until("held", |status| status.state == State::Held)
+        .await;
+    assert_eq!(running.drain().await.starts, 0);
+}
+
 /// Whatever the moment of the kill, there is never a second child beside the first.
 #[tokio::test]
 async fn kills_at_any_moment_never_make_two_children() {

@@ -73,7 +73,7 @@ async fn stays_read_only(stage: &Stage, mut settings: Settings) {
     settings.read_only = vec![dir.clone()];
     settings.env.push(("D".into(), dir.clone().into()));
     assert_eq!(probe(&settings).await, Protection::Mount);
-    let mut running = Running::started(settings).await;
+    let running = Running::started(settings).await;
     eventually("what was there", || stage.spool().contains("first")).await;
     std::fs::write(dir.join("temp"), "second").unwrap();
     std::fs::rename(dir.join("temp"), dir.join("old")).unwrap();

@@ -331,4 +331,13 @@ async fn what_can_never_work_is_refused_at_once() {
         Running::held(settings).end().await.0.unwrap_err().reason(),
         "spool"
     );
+
+    std::fs::write(stage.path("file"), "").unwrap();
+    std::fs::hard_link(stage.path("file"), stage.path("hard")).unwrap();
+    let mut settings = stage.shell("true");
+    settings.console.spool = stage.path("hard");
+    assert_eq!(
+        Running::held(settings).end().await.0.unwrap_err().reason(),
+        "spool"
+    );
 }

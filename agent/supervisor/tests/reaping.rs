@@ -3,6 +3,7 @@
 
 mod stage;
 
+use std::process::{Command as Shell, Stdio};
 use std::time::{Duration, Instant};
 
 use stage::{Running, Stage, eventually, state_of};
@@ -78,4 +79,64 @@ async fn the_exit_code_of_the_child_itself_is_never_lost() {
         assert_eq!(status.last_exit.unwrap().how, supervisor::How::Code(42));
     }
     running.drain().await;
+}
+
+#[tokio::test]
+async fn as_process_one_it_reaps_and_drains() {
+    stage::need_root();
+    let stage = Stage::new();
+    let script = "for i in 1 2 3; do (sleep 0.2 &); done; sleep 2; \
+                  ps -eo stat= | grep -c Z > $STAGE/zombies; echo up; exec sleep 60";
+    let mut outer = Shell::new("unshare")
+        .args(["--pid", "--fork", "--kill-child", "--mount-proc"])
+        .arg(stage::example())
+        .arg(stage.path(""))
+        .args(["--", "sh", "-c", script])
+        .env("STAGE", stage.path(""))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    eventually("up", || stage.spool().contains("up")).await;
+    assert_eq!(stage.lines("zombies"), ["0"]);
+    let first = format!("/proc/{0}/task/{0}/children", outer.id());
+    let inner = std::fs::read_to_string(first)
+        .unwrap()
+        .trim()
+        .parse()
+        .unwrap();
+    stage::send(inner, nix::sys::signal::Signal::SIGTERM);
+    assert!(outer.wait().unwrap().success());
+}
+
+/// Old kernels and tight sandboxes have none of these; then it is looked at by the clock.
+#[tokio::test]
+async fn without_pidfd_and_inotify_nothing_is_lost_but_time() {
+    let stage = Stage::new();
+    let script = "echo $PPID >> $STAGE/starts; echo word; exit 7";
+    let outer = Shell::new("strace")
+        .args([
+            "-f",
+            "-o",
+            "/dev/null",
+            "-e",
+            "trace=pidfd_open,inotify_init1",
+        ])
+        .args(["-e", "inject=pidfd_open:error=ENOSYS"])
+        .args(["-e", "inject=inotify_init1:error=EMFILE"])
+        .arg(stage::example())
+        .arg(stage.path(""))
+        .args(["--", "sh", "-c", script])
+        .env("STAGE", stage.path(""))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    eventually("two starts", || stage.lines("starts").len() == 2).await;
+    let inner = stage.lines("starts")[0].parse().unwrap();
+    stage::send(inner, nix::sys::signal::Signal::SIGTERM);
+    let output = outer.wait_with_output().unwrap();
+    assert!(output.status.success());
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "word\nword\n");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("Code(7)"));
 }
