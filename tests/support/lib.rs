@@ -12,6 +12,7 @@
 
 mod agent;
 mod cache;
+mod fake;
 mod gateway;
 mod http;
 mod launch;
@@ -24,6 +25,7 @@ mod wait;
 
 pub use agent::{Agent, Finished, agent_binary};
 pub use cache::{Version, promtool};
+pub use fake::{Close, Fake, Knobs, Refusal};
 pub use gateway::{Gateway, GatewayOptions};
 pub use http::{Answer, Client};
 pub use launch::{GATEWAY_UID, image_script, is_root};

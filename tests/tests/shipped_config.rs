@@ -1,4 +1,5 @@
 //! The shipped configuration against the real gateways.
+#![expect(clippy::unwrap_used, reason = "a test that unwraps fails with its line")]
 
 use std::time::Duration;
 
@@ -42,7 +43,10 @@ fn serves(version: Version) {
     let status = rpc.call("status", &json!({})).unwrap();
     // The older release has no such list.
     let degraded = status.get("degradedSecretOwners");
-    assert!(degraded.is_none_or(|owners| *owners == json!([])), "{degraded:?}");
+    assert!(
+        degraded.is_none_or(|owners| *owners == json!([])),
+        "{degraded:?}"
+    );
     let config = rpc.call("config.get", &json!({})).unwrap();
     assert_eq!(config["valid"], true, "{config:#}");
     assert!(

@@ -1,0 +1,227 @@
+//! What each method answers.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::apply::{examine, restarts};
+use super::knobs::Knobs;
+use super::page::failing;
+use super::world::{World, hash, now_ms};
+
+/// What hello lists.
+pub(crate) const METHODS: [&str; 10] = [
+    "config.get",
+    "config.schema.lookup",
+    "config.set",
+    "gateway.restart.preflight",
+    "gateway.restart.request",
+    "health",
+    "logs.tail",
+    "secrets.reload",
+    "sessions.list",
+    "status",
+];
+
+const ADMIN: [&str; 3] = ["config.set", "gateway.restart.request", "secrets.reload"];
+
+type Outcome = Result<Value, Value>;
+
+/// The payload of one call, or its error.
+pub(crate) fn answer(world: &World, method: &str, params: &Value, scopes: &[String]) -> Outcome {
+    let knobs = world.knobs();
+    if knobs.absent.contains(method)
+        || (!METHODS.contains(&method) && !knobs.answers.contains_key(method))
+    {
+        return Err(error(
+            "INVALID_REQUEST",
+            &format!("unknown method: {method}"),
+        ));
+    }
+    let needed = if ADMIN.contains(&method) {
+        "operator.admin"
+    } else {
+        "operator.read"
+    };
+    if !scopes
+        .iter()
+        .any(|scope| scope == needed || scope == "operator.admin")
+    {
+        let mut error = error("FORBIDDEN", &format!("missing scope: {needed}"));
+        error["details"] = json!({ "code": "MISSING_SCOPE", "requiredScopes": [needed] });
+        return Err(error);
+    }
+    if let Some(told) = knobs.answers.get(method) {
+        return Ok(told.clone());
+    }
+    match method {
+        "config.get" => Ok(config(world, &knobs)),
+        "config.set" => set(world, &knobs, params),
+        "config.schema.lookup" => lookup(&knobs, params),
+        "secrets.reload" => Ok(json!({ "ok": true, "warningCount": knobs.degraded_secrets.len() })),
+        "status" => Ok(status(world, &knobs)),
+        "logs.tail" => Ok(tail(world, params)),
+        "gateway.restart.preflight" => Ok(preflight(&knobs)),
+        "gateway.restart.request" => {
+            world.ask_restart();
+            Ok(json!({ "ok": true, "status": "scheduled", "preflight": preflight(&knobs) }))
+        }
+        "sessions.list" => {
+            Ok(json!({ "count": 0, "totalCount": 0, "hasMore": false, "sessions": [] }))
+        }
+        _ => Ok(health(world)),
+    }
+}
+
+fn error(code: &str, message: &str) -> Value {
+    json!({ "code": code, "message": message })
+}
+
+/// The snapshot, which may be a little older than the file.
+fn config(world: &World, knobs: &Knobs) -> Value {
+    let mut state = world.state.lock().unwrap();
+    if let Some((made, snapshot)) = &state.snapshot
+        && made.elapsed() < knobs.snapshot_age
+    {
+        return snapshot.clone();
+    }
+    let found = &state.found;
+    let mut snapshot = json!({
+        "path": world.document, "exists": true, "raw": null, "parsed": found.document,
+        "valid": found.issues.is_empty(), "issues": found.issues, "warnings": [], "legacyIssues": [],
+        "hash": hash("file", &state.seen),
+    });
+    if knobs.hashes {
+        snapshot["configRevisionHash"] = json!(found.revision);
+        snapshot["appliedConfigHash"] = json!(state.applied);
+    }
+    state.snapshot = Some((Instant::now(), snapshot.clone()));
+    snapshot
+}
+
+/// Checks always; writes only without the read-only switch.
+fn set(world: &World, knobs: &Knobs, params: &Value) -> Outcome {
+    throttle(world, knobs)?;
+    let file = std::fs::read(&world.document).unwrap_or_default();
+    if params["baseHash"] != hash("file", &file).as_str() {
+        return Err(error(
+            "INVALID_REQUEST",
+            "config changed since last load; re-run config.get and retry",
+        ));
+    }
+    let raw = params["raw"].as_str().unwrap_or("");
+    let found = examine(knobs, raw.as_bytes());
+    if let Some(first) = found.issues.first() {
+        let (path, message) = (
+            first["path"].as_str().unwrap_or(""),
+            first["message"].as_str().unwrap_or(""),
+        );
+        if path.is_empty() {
+            return Err(error("INVALID_REQUEST", &format!("SyntaxError: {message}")));
+        }
+        let mut error = error(
+            "INVALID_REQUEST",
+            &format!("invalid config: {path}: {message}"),
+        );
+        error["details"] = json!({ "issues": found.issues });
+        return Err(error);
+    }
+    if knobs.read_only {
+        let message = "ConfigReadOnlyError: Config is externally managed (`OPENCLAW_CONFIG_READONLY=1`), so OpenClaw treats openclaw.json as immutable.";
+        return Err(error("UNAVAILABLE", message));
+    }
+    write(world, found.document).map_err(|why| error("UNAVAILABLE", &format!("Error: {why}")))
+}
+
+fn write(world: &World, mut document: Value) -> std::io::Result<Value> {
+    document["meta"]["lastTouchedVersion"] = json!(world.knobs().version);
+    let bytes = serde_json::to_vec_pretty(&document)?;
+    let part = world.document.with_extension("json.part");
+    std::fs::write(&part, &bytes)?;
+    std::fs::rename(&part, &world.document)?;
+    let payload = json!({ "path": world.document, "hash": hash("file", &bytes), "ts": now_ms() });
+    world.tell("config.changed", payload);
+    Ok(
+        json!({ "ok": true, "path": world.document, "hash": hash("file", &bytes), "config": document }),
+    )
+}
+
+fn throttle(world: &World, knobs: &Knobs) -> Result<(), Value> {
+    let mut state = world.state.lock().unwrap();
+    state
+        .writes
+        .retain(|at| at.elapsed() < Duration::from_secs(60));
+    if state.writes.len() >= knobs.writes_per_minute {
+        let mut error = error(
+            "UNAVAILABLE",
+            "rate limit exceeded for config.set; retry after 30s",
+        );
+        error["retryable"] = json!(true);
+        error["retryAfterMs"] = json!(30_000);
+        return Err(error);
+    }
+    state.writes.push_back(Instant::now());
+    Ok(())
+}
+
+fn lookup(knobs: &Knobs, params: &Value) -> Outcome {
+    let path = params["path"].as_str().unwrap_or("");
+    let kind = match path.split('.').next().unwrap_or("") {
+        "" => return Err(error("INVALID_REQUEST", "config schema path not found")),
+        _ if restarts(knobs, path) => "restart",
+        "logging" | "bindings" | "session" => "none",
+        _ => "hot",
+    };
+    Ok(json!({ "path": path, "schema": {}, "reloadKind": kind, "children": [] }))
+}
+
+fn status(world: &World, knobs: &Knobs) -> Value {
+    let work = json!({ "totalActive": knobs.active_runs, "embeddedRuns": knobs.active_runs });
+    let mut status = json!({
+        "runtimeVersion": knobs.version, "pid": std::process::id(), "processMemory": { "rssBytes": 600_000_000_u64 },
+        "tasks": { "total": knobs.active_runs, "active": knobs.active_runs, "byStatus": {} },
+        "degradedPlugins": [], "sessions": { "count": 0 }, "port": world.port,
+        "shutdownBudget": { "timeoutMs": 325_000, "activeWork": work },
+    });
+    if knobs.hashes {
+        status["degradedSecretOwners"] = json!(knobs.degraded_secrets);
+    }
+    status
+}
+
+fn preflight(knobs: &Knobs) -> Value {
+    let blockers = match knobs.active_runs {
+        0 => json!([]),
+        runs => {
+            json!([{ "kind": "embedded-run", "count": runs, "message": format!("{runs} active run(s)") }])
+        }
+    };
+    let counts = json!({ "embeddedRuns": knobs.active_runs, "totalActive": knobs.active_runs });
+    json!({ "safe": knobs.active_runs == 0, "counts": counts, "blockers": blockers, "summary": "" })
+}
+
+/// The cursor counts lines: the fake keeps its log in memory.
+fn tail(world: &World, params: &Value) -> Value {
+    let state = world.state.lock().unwrap();
+    let from = params["cursor"]
+        .as_u64()
+        .and_then(|cursor| usize::try_from(cursor).ok())
+        .unwrap_or(0);
+    let reset = from > state.log.len();
+    let lines = if reset {
+        &state.log[..]
+    } else {
+        &state.log[from..]
+    };
+    let size = state.log.len();
+    json!({ "file": "/fake/gateway.log", "cursor": size, "size": size, "lines": lines, "truncated": false, "reset": reset })
+}
+
+fn health(world: &World) -> Value {
+    let failing = failing(world);
+    json!({
+        "ok": true, "ts": now_ms(), "durationMs": 1, "channels": {}, "channelOrder": failing,
+        "plugins": { "loaded": [], "errors": [], "unavailable": [] },
+        "configReload": { "hotReloadStatus": "active" }, "defaultAgentId": "main",
+    })
+}

@@ -1,0 +1,130 @@
+//! How the fake behaves.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// How the fake behaves. The default is a quick and faithful gateway of the newest release.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Knobs {
+    /// What it says its release is.
+    pub version: String,
+    /// The token that it takes.
+    pub token: String,
+    /// Whether `config.get` and hello tell hashes, and `/startupz` is known: false for the older release.
+    pub hashes: bool,
+    /// Whether it knows the read-only switch and has it: otherwise `config.set` writes.
+    pub read_only: bool,
+    /// From a changed file to the decision (the real one: 0.5 to 0.9 s).
+    pub detect: Duration,
+    /// From the decision to the running configuration (the real one: 0 to 1 s).
+    pub apply: Duration,
+    /// How long the port is closed over a restart (the real one: 2 to 10 s).
+    pub restart_takes: Duration,
+    /// How old a snapshot `config.get` may answer from (the real one: 0.2 s).
+    pub snapshot_age: Duration,
+    /// Paths whose change restarts it. Everything else is hot.
+    pub restart_paths: Vec<String>,
+    /// Documents that its validation refuses.
+    pub refuse: Vec<Refusal>,
+    /// Valid documents are never applied: the hash never comes.
+    pub never_applied: bool,
+    /// With a document that has one of these paths a restart fails: the process lives, the port stays closed.
+    pub unlivable: Vec<String>,
+    /// While the running document has one of these paths, `/readyz` is 503 and names it.
+    pub sick_with: Vec<String>,
+    /// Always failing, whatever the document says; `/readyz` is 503 and names these.
+    pub failing: Vec<String>,
+    /// Owners that `status` lists as degraded.
+    pub degraded_secrets: Vec<Value>,
+    /// Runs that are under way: what `status` and the restart preflight count.
+    pub active_runs: u32,
+    /// Answers come out of order: every other one waits until after the next.
+    pub unordered: bool,
+    /// Each answer waits for so long.
+    pub answer_delay: Duration,
+    /// Methods that are never answered.
+    pub silent: BTreeSet<String>,
+    /// Methods that do not exist, in hello nor when called.
+    pub absent: BTreeSet<String>,
+    /// Payloads of methods, instead of the fake's own.
+    pub answers: BTreeMap<String, Value>,
+    /// Closes the connection after so many answers; once.
+    pub close_after: Option<Close>,
+    /// After hello: binary frames and text that is no JSON, before anything else.
+    pub garbage: bool,
+    /// After hello: one event of so many bytes.
+    pub flood: usize,
+    /// Writing calls that it takes in a minute.
+    pub writes_per_minute: usize,
+}
+
+/// A document that is refused: when it has a value at `path`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Refusal {
+    /// Dotted path.
+    pub path: String,
+    /// What the gateway says about it.
+    pub message: String,
+}
+
+/// How a connection is closed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Close {
+    /// After how many answers.
+    pub after_calls: usize,
+    /// Such as 1012 or 4001.
+    pub code: u16,
+    /// The words.
+    pub reason: String,
+}
+
+impl Default for Knobs {
+    fn default() -> Self {
+        Self {
+            version: "2026.9.6".to_owned(),
+            token: "fake-token".to_owned(),
+            hashes: true,
+            read_only: true,
+            detect: Duration::from_millis(60),
+            apply: Duration::from_millis(20),
+            restart_takes: Duration::from_millis(200),
+            snapshot_age: Duration::from_millis(50),
+            restart_paths: ["gateway", "env", "memory.search"]
+                .map(str::to_owned)
+                .into(),
+            refuse: Vec::new(),
+            never_applied: false,
+            unlivable: Vec::new(),
+            sick_with: Vec::new(),
+            failing: Vec::new(),
+            degraded_secrets: Vec::new(),
+            active_runs: 0,
+            unordered: false,
+            answer_delay: Duration::ZERO,
+            silent: BTreeSet::new(),
+            absent: BTreeSet::new(),
+            answers: BTreeMap::new(),
+            close_after: None,
+            garbage: false,
+            flood: 0,
+            writes_per_minute: 30,
+        }
+    }
+}
+
+impl Knobs {
+    /// The release before the hashes: no proof, no read-only switch, no `/startupz`.
+    #[must_use]
+    pub fn older() -> Self {
+        Self {
+            version: "2026.7.35".to_owned(),
+            hashes: false,
+            read_only: false,
+            ..Self::default()
+        }
+    }
+}
