@@ -37,6 +37,9 @@ pub enum Error {
     /// The gateway did not greet us as protocol version 4 does.
     #[error("the gateway's greeting is not protocol version 4")]
     Greeting,
+    /// The gateway is there but starts, stops or is suspended: it will let us in later.
+    #[error("the gateway is not ready: {}", .0.message)]
+    NotReady(Box<Rejection>),
     /// The token, the identity or the asked scopes were not accepted.
     #[error("the gateway refused us: {} {}: {}", .0.code, .0.detail.as_deref().unwrap_or(""), .0.message)]
     Refused(Box<Rejection>),
@@ -96,6 +99,7 @@ impl Error {
             Self::Tls { .. } => "tls",
             Self::Upgrade { .. } => "upgrade",
             Self::Greeting => "greeting",
+            Self::NotReady(_) => "not_ready",
             Self::Refused(_) => "refused",
             Self::Rejected { .. } => "rejected",
             Self::Timeout { .. } => "timeout",
@@ -109,7 +113,9 @@ impl Error {
     /// What the gateway said, when it was the gateway that said no.
     pub fn rejection(&self) -> Option<&Rejection> {
         match self {
-            Self::Refused(rejection) | Self::Rejected { rejection, .. } => Some(rejection),
+            Self::NotReady(rejection)
+            | Self::Refused(rejection)
+            | Self::Rejected { rejection, .. } => Some(rejection),
             _ => None,
         }
     }

@@ -144,10 +144,7 @@ fn hello(answer: &Answer, scopes: &[Scope]) -> Result<Hello, Error> {
 /// A gateway that is busy starting or stopping is not one that refuses us.
 fn refusal(rejection: Rejection) -> Error {
     if rejection.code == "UNAVAILABLE" {
-        Error::Rejected {
-            method: "connect",
-            rejection: Box::new(rejection),
-        }
+        Error::NotReady(Box::new(rejection))
     } else {
         Error::Refused(Box::new(rejection))
     }

@@ -60,8 +60,9 @@ pub enum Probe {
         /// of channels. Claims of the gateway, cut to bounds.
         failing: Vec<String>,
     },
-    /// A page for people: an older release that does not know this path.
-    Html,
+    /// The release has no such page: it answers with its page for people, or with 404 where
+    /// that lies elsewhere.
+    NoPage,
     /// Nothing listens.
     Closed,
     /// It listens but did not answer in time: its event loop is busy.
@@ -125,8 +126,9 @@ async fn judge(answer: Response<Incoming>) -> Probe {
         .headers()
         .get("content-type")
         .and_then(|kind| kind.to_str().ok());
-    if status == 200 && kind.is_some_and(|kind| kind.starts_with("text/html")) {
-        return Probe::Html;
+    let html = kind.is_some_and(|kind| kind.starts_with("text/html"));
+    if status == 404 || (status == 200 && html) {
+        return Probe::NoPage;
     }
     let body = Limited::new(answer.into_body(), BODY).collect().await;
     let page = body

@@ -22,8 +22,11 @@ pub struct Settings {
     pub backoff_max: Duration,
     /// Wait between attempts while a return is expected.
     pub nudge_every: Duration,
-    /// How long a return stays expected.
+    /// How long a return stays expected. A restart of a gateway takes 3 to 18 s.
     pub nudge_for: Duration,
+    /// Wait before the next attempt when the gateway answers that it is not ready yet. Each
+    /// attempt costs it some milliseconds of the start.
+    pub starting_every: Duration,
 }
 
 impl Default for Settings {
@@ -37,7 +40,8 @@ impl Default for Settings {
             backoff_min: Duration::from_millis(100),
             backoff_max: Duration::from_secs(5),
             nudge_every: Duration::from_millis(50),
-            nudge_for: Duration::from_secs(10),
+            nudge_for: Duration::from_secs(20),
+            starting_every: Duration::from_millis(200),
         }
     }
 }

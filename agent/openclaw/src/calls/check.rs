@@ -152,10 +152,10 @@ impl Verdict {
     /// the one place that reads them. An unknown text is never taken for a yes.
     fn read(rejection: &Rejection) -> Self {
         let says = |text: &str| rejection.message.contains(text);
+        // Its own switch, or a directory that it may not write: it always locks first.
         let refuses_to_write = || {
             rejection.message.starts_with("ConfigReadOnlyError")
-                || says("EROFS")
-                || (says("EACCES") && says("openclaw.json"))
+                || (says(".lock'") && (says("EROFS") || says("EACCES")))
         };
         match rejection.code.as_str() {
             "INVALID_REQUEST" if says("base hash") || says("config changed since") => Self::Stale,

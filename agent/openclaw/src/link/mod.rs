@@ -120,7 +120,7 @@ impl Link {
     async fn live(&mut self, connection: Connection) {
         let mut events = connection.events();
         let connection = Arc::new(connection);
-        self.pace.reset();
+        let began = Instant::now();
         self.greet(&connection);
         self.publisher.up(connection.clone());
         let closed = loop {
@@ -137,15 +137,25 @@ impl Link {
         while let Ok(event) = events.0.try_recv() {
             self.forward(Received::Event(event));
         }
-        self.part(closed);
+        self.part(closed, began).await;
     }
 
-    fn part(&mut self, closed: Option<Closed>) {
-        if closed.as_ref().is_some_and(Closed::expects_return) {
-            self.pace.expect(Instant::now());
+    /// A connection that held for a while starts the waits anew; one that did not must not
+    /// become a tight loop.
+    async fn part(&mut self, closed: Option<Closed>, began: Instant) {
+        let now = Instant::now();
+        if closed.is_none() || now.duration_since(began) >= self.settings.backoff_max {
+            self.pace.reset();
         }
-        self.publisher
-            .absent(closed.map_or("moved", |closed| closed.reason()));
+        let Some(closed) = closed else {
+            return self.publisher.absent("moved");
+        };
+        if closed.expects_return() {
+            self.pace.expect(now);
+        }
+        self.publisher.absent(closed.reason());
+        let until = self.pace.next(now);
+        self.wait(until).await;
     }
 
     /// Says so when another life of the gateway answers than before.
@@ -171,11 +181,27 @@ impl Link {
     }
 
     async fn fail(&mut self, error: &Error) {
-        match error {
-            Error::Refused(rejection) => self.publisher.refused(rejection),
-            other => self.publisher.absent(other.reason()),
-        }
-        let until = self.pace.next(Instant::now());
+        let now = Instant::now();
+        let until = match error {
+            Error::Refused(rejection) => {
+                self.publisher.refused(rejection);
+                self.pace.refused(now)
+            }
+            other => {
+                self.publisher.absent(other.reason());
+                let there = matches!(other, Error::NotReady(_));
+                if there {
+                    self.pace.starting(now)
+                } else {
+                    self.pace.next(now)
+                }
+            }
+        };
+        self.wait(until).await;
+    }
+
+    /// Waits for the time, a nudge, or another endpoint or token.
+    async fn wait(&mut self, until: Instant) {
         let nudge = self.nudge.clone();
         tokio::select! {
             () = sleep_until(until) => {}

@@ -14,9 +14,14 @@ pub(super) struct Pace {
     max: Duration,
     eager: Duration,
     eager_for: Duration,
+    starting: Duration,
     next: Duration,
     eager_until: Option<Instant>,
+    starting_since: Option<Instant>,
 }
+
+/// Wait between attempts while a gateway is there and never gets ready.
+const HANGS: Duration = Duration::from_secs(1);
 
 impl Pace {
     pub(super) fn new(settings: &Settings) -> Self {
@@ -25,8 +30,10 @@ impl Pace {
             max: settings.backoff_max,
             eager: settings.nudge_every,
             eager_for: settings.nudge_for,
+            starting: settings.starting_every,
             next: settings.backoff_min,
             eager_until: None,
+            starting_since: None,
         }
     }
 
@@ -34,6 +41,7 @@ impl Pace {
     pub(super) fn reset(&mut self) {
         self.next = self.min;
         self.eager_until = None;
+        self.starting_since = None;
     }
 
     /// From `now` on, for a while, the gateway may be back at any moment.
@@ -44,13 +52,38 @@ impl Pace {
 
     /// When to try next after a failure at `now`.
     pub(super) fn next(&mut self, now: Instant) -> Instant {
+        self.starting_since = None;
         if self.eager_until.is_some_and(|until| now < until) {
             return now + self.eager;
         }
         let wait = self.next;
         self.next = (wait * 2).min(self.max);
-        now + wait.mul_f64(0.75 + jitter() / 4.0)
+        now + spread(wait)
     }
+
+    /// When to try next after a gateway that is there said at `now` that it is not ready.
+    /// It will be soon, or it hangs: then once in a second is enough.
+    pub(super) fn starting(&mut self, now: Instant) -> Instant {
+        let began = *self.starting_since.get_or_insert(now);
+        let patient = now.duration_since(began) < self.eager_for;
+        now + if patient {
+            self.starting
+        } else {
+            spread(HANGS)
+        }
+    }
+
+    /// When to try next after a refusal at `now`. Trying a wrong token often gets its sender
+    /// locked out.
+    pub(super) fn refused(&mut self, now: Instant) -> Instant {
+        self.reset();
+        now + spread(self.max)
+    }
+}
+
+/// The wait, or up to a quarter less.
+fn spread(wait: Duration) -> Duration {
+    wait.mul_f64(0.75 + jitter() / 4.0)
 }
 
 /// A number from 0 to 1 that differs between processes and between calls.
