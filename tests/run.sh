@@ -1,0 +1,97 @@
+#!/usr/bin/env bash
+# A real gateway under the agent, on this machine and on loopback: what `make run` does after building.
+#
+#   tests/run.sh [AGENT ARGUMENTS...]
+#
+# Environment:
+#   PILOTFISH_HOME    the instance: layers, document, state (kept; default: ~/.local/state/pilotfish,
+#                     as root /var/lib/pilotfish-run, since another user has to reach it)
+#   PILOTFISH_PORT    port of the gateway on loopback (default: 18789)
+#   PILOTFISH_PLAN    free, pro or enterprise (default: pro)
+set -euo pipefail
+umask 022
+
+here=$(cd "$(dirname "$0")" && pwd)
+repository=$(dirname "$here")
+export PILOTFISH_CACHE=${PILOTFISH_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/pilotfish}
+agent=${CARGO_TARGET_DIR:-$repository/target}/debug/pilotfish-agent
+version=$(sed -n 's/^NEWEST=//p' "$here/setup.sh")
+port=${PILOTFISH_PORT:-18789}
+plan=${PILOTFISH_PLAN:-pro}
+uid=1000 # the gateway's, when we are root
+
+if [ "$(id -u)" = 0 ]; then
+  home=${PILOTFISH_HOME:-/var/lib/pilotfish-run}
+else
+  home=${PILOTFISH_HOME:-${XDG_STATE_HOME:-$HOME/.local/state}/pilotfish}
+fi
+
+# --- the instance's folders: once --------------------------------------------------------------------------------------
+# own FOLDER...: folders that the gateway writes.
+own() { mkdir -p "$@"; [ "$(id -u)" != 0 ] || chown "$uid:$uid" "$@"; }
+
+mkdir -p "$home"/{layers/user,layers/policy,secrets,tokens,agent,bin}
+chmod 700 "$home"/{secrets,tokens,agent}
+own "$home"/{state,logs,workspace,home}
+
+# secret FILE: random, once.
+secret() { [ -s "$1" ] || (umask 077 && head -c 24 /dev/urandom | od -An -tx1 | tr -d ' \n' >"$1"); }
+secret "$home/secrets/gateway-token"
+secret "$home/tokens/operate"
+secret "$home/tokens/read"
+
+if [ ! -e "$home/layers/user/user.json5" ]; then
+  cat >"$home/layers/user/user.json5" <<'JSON5'
+// Your settings. Save, and they are in force two seconds later, or undone.
+{
+  logging: { level: "info" }, // try "debug"
+}
+JSON5
+fi
+
+# --- the shipped layers: anew each time --------------------------------------------------------------------------------
+rm -rf "$home"/layers/{base,plan,policy}
+mkdir -p "$home"/layers/{base,plan}
+cp "$repository"/config/base/*.json5 "$home/layers/base/"
+cp "$repository/config/plans/$plan.json5" "$home/layers/plan/plan.json5"
+cp -r "$repository/config/policy" "$home/layers/policy"
+cp "$repository/config/locks.json5" "$home/layers/locks.json5"
+cat >"$home/layers/base/90-host.json5" <<JSON5
+// What is of this machine: port and paths. Written by tests/run.sh at every start.
+{
+  gateway: { bind: "loopback", port: $port },
+  secrets: { providers: { pilotfish: { path: "$home/run/secrets.json" } } },
+  logging: { file: "$home/logs/gateway.log" },
+  agents: { defaults: { workspace: "$home/workspace" } },
+}
+JSON5
+
+# --- the gateway, as the agent's child ----------------------------------------------------------------------------------
+gateway_environment=(
+  HOME="$home/home"
+  OPENCLAW_STATE_DIR="$home/state"
+  OPENCLAW_CONFIG_PATH="$home/run/doc/openclaw.json"
+  OPENCLAW_CONFIG_READONLY=1
+  OPENCLAW_NO_AUTO_UPDATE=1
+  OPENCLAW_DISABLE_BONJOUR=1
+  NO_COLOR=1
+)
+gateway=("$home/image/node/bin/node" "$home/image/openclaw/openclaw.mjs" gateway)
+
+# Where another user can reach it.
+install -m 755 "$agent" "$home/bin/pilotfish-agent"
+
+cd "$home"
+exec "$here/image.sh" "$home" "$version" -- \
+  env "${gateway_environment[@]}" \
+  "$home/bin/pilotfish-agent" run \
+  --layer "base=$home/layers/base" \
+  --layer "plan=$home/layers/plan" \
+  --layer "user=$home/layers/user" \
+  --layer "policy=$home/layers/policy" \
+  --locks "$home/layers/locks.json5" \
+  --state "$home/agent" \
+  --secrets "$home/secrets" --secrets-out "$home/run/secrets.json" \
+  --out "$home/run/doc/openclaw.json" \
+  "$@" \
+  -- "${gateway[@]}"
