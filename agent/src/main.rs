@@ -1,2 +1,4 @@
-//! The agent.
+//! The sidecar beside an OpenClaw gateway.
+mod config;
+mod gateway;
 fn main() {}

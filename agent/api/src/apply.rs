@@ -42,7 +42,7 @@ pub struct ApplyReport {
 }
 
 /// How an apply ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Outcome {
     /// The gateway runs the document and showed it.

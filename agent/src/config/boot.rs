@@ -1,0 +1,176 @@
+//! The first document after a start: the last proved one, merged anew under the policy in force.
+//!
+//! A changed candidate is applied live once the gateway is up. On a first boot, or with a new
+//! version of the gateway, the candidate goes first. A predecessor that was killed between
+//! record and rename is reconciled by hash.
+
+use agent_api::{ConfigState, Outcome};
+
+use super::Error;
+use super::choose::lenient;
+use super::document::Document;
+use super::engine::{Engine, Written};
+use super::gateway::Change;
+use super::ledger::{Entry, Generation, LayerSet};
+use super::resolve::Resolved;
+use super::source::Readings;
+
+impl Engine {
+    /// Puts a document in place, or says why there is none.
+    pub(super) async fn boot(&mut self) -> Result<(), Error> {
+        let swept = self.file.sweep()?;
+        if swept > 0 {
+            tracing::info!(swept, "removed what a killed predecessor left half written");
+        }
+        self.restore_view();
+        self.reconcile()?;
+        if self.resume().await? {
+            self.release();
+            return Ok(());
+        }
+        let readings = Readings::read(&self.settings);
+        let resolved = Resolved::of(&self.settings, &self.store, &readings)?;
+        match self.boot_set(&resolved) {
+            Some(good) => self.boot_with(&good, &resolved)?,
+            None => {
+                self.quiet_until = Some(tokio::time::Instant::now());
+                self.consider()?;
+                self.first().await?;
+            }
+        }
+        Ok(())
+    }
+
+    fn restore_view(&mut self) {
+        let ledger = self.store.ledger();
+        let (good, quarantined, paused) = (ledger.good.as_ref().map(|g| g.number), ledger.quarantine.len(), ledger.paused_until);
+        self.view.send_modify(|view| {
+            view.proved = good;
+            view.quarantined = quarantined as u64;
+            view.paused_until = paused.map(|until| until.to_string());
+        });
+    }
+
+    /// Finds out which generation is on disk; one that was recorded and never written is closed.
+    fn reconcile(&mut self) -> Result<(), Error> {
+        let Some(newest) = self.store.ledger().generations.back().cloned() else { return Ok(()) };
+        let Some(bytes) = self.file.read() else { return Ok(()) };
+        let sha256 = durable::Digest::of(&bytes);
+        if sha256 != newest.sha256 && newest.outcome == Outcome::Pending {
+            self.store.append(Entry::Judged {
+                number: newest.number,
+                outcome: Outcome::Failed,
+                proof: None,
+                reason: Some("the agent ended before the document was written".to_owned()),
+            })?;
+        }
+        let found = self.store.ledger().generations.iter().rev().find(|g| g.sha256 == sha256).cloned();
+        if let Some(Generation { number, set, .. }) = found {
+            self.written = Some(Written { number, set, bytes: bytes.into(), sha256 });
+            self.view.send_modify(|view| view.wrote(number, &sha256));
+        }
+        Ok(())
+    }
+
+    /// A gateway that lives with a document whose proof was interrupted: the proof goes on.
+    async fn resume(&mut self) -> Result<bool, Error> {
+        let Some(newest) = self.store.ledger().generations.back().cloned() else { return Ok(false) };
+        let unfinished = self.store.ledger().good.as_ref().is_none_or(|good| good.number != newest.number);
+        let on_disk = self.written.as_ref().is_some_and(|written| written.number == newest.number);
+        let open = matches!(newest.outcome, Outcome::Pending | Outcome::Proved | Outcome::NotProvable);
+        let barred = self.store.ledger().quarantine_of(&newest.sha256, self.settings.gateway_version.as_deref()).is_some();
+        let Some(document) = self.current().filter(|_| unfinished && on_disk && open && !barred) else { return Ok(false) };
+        if !self.gateway.is_alive(&document).await {
+            return Ok(false);
+        }
+        tracing::info!(generation = newest.number, "the gateway lives with a document that was not proved yet: going on with the proof");
+        let evaluation = lenient(&self.store, &newest.set)?.map_err(Error::Layers)?;
+        let mut attempt = self.attempt_for(evaluation, newest.set, &newest.actor);
+        attempt.number = Some(newest.number);
+        attempt.restores = newest.restores;
+        let change = Change {
+            document: std::sync::Arc::clone(&attempt.document),
+            paths: Vec::new(),
+            requires_restart: true,
+            revive: false,
+        };
+        self.attempt = Some(attempt);
+        let trial = self.gateway.begin(change).await;
+        self.prove(trial);
+        Ok(true)
+    }
+
+    /// The last good layers, under the policy in force; none when the candidate goes first.
+    fn boot_set(&self, resolved: &Resolved) -> Option<LayerSet> {
+        let ledger = self.store.ledger();
+        let good = ledger.good.as_ref()?;
+        let new_version = matches!(
+            (&self.settings.gateway_version, &ledger.good_version),
+            (Some(told), Some(proved)) if told != proved
+        );
+        if new_version {
+            return None;
+        }
+        let mut set = good.set.clone();
+        if resolved.fatal.is_empty() {
+            set.take(config_merge::LayerName::Policy, &resolved.set);
+        }
+        Some(set)
+    }
+
+    fn boot_with(&mut self, set: &LayerSet, resolved: &Resolved) -> Result<(), Error> {
+        let evaluation = lenient(&self.store, set)?.map_err(Error::Layers)?;
+        let barred = self.store.ledger().quarantine_of(&evaluation.document.sha256, None).is_some();
+        let evaluation = match (&self.store.ledger().good, barred) {
+            (Some(good), true) => lenient(&self.store, &good.set.clone())?.map_err(Error::Layers)?,
+            _ => evaluation,
+        };
+        let same = self.written.as_ref().is_some_and(|written| written.sha256 == evaluation.document.sha256);
+        if same {
+            self.rewrite()?;
+        } else {
+            let restores = self.store.ledger().good.as_ref().map(|good| good.number);
+            let mut attempt = self.attempt_for(evaluation, set.clone(), "boot");
+            attempt.restores = restores;
+            self.attempt = Some(attempt);
+            self.record()?;
+            self.write_file()?;
+            self.attempt = None;
+        }
+        self.release();
+        self.state(ConfigState::Settled);
+        let whole = resolved.is_whole();
+        if whole { self.consider() } else { self.pursue(resolved.clone(), "layers", None) }
+    }
+
+    /// The file may have been changed while we were away: it holds our bytes again.
+    fn rewrite(&mut self) -> Result<(), Error> {
+        match &self.written {
+            Some(written) => self.file.write(&written.bytes).map(drop),
+            None => Ok(()),
+        }
+    }
+
+    /// The very first document is written at once: no gateway is there to ask.
+    async fn first(&mut self) -> Result<(), Error> {
+        while self.written.is_none() {
+            let Some(work) = &mut self.work else { return Ok(()) };
+            let step = work.await;
+            self.work = None;
+            self.step(step)?;
+        }
+        Ok(())
+    }
+
+    /// The document is in place: the gateway may start.
+    pub(super) fn release(&mut self) {
+        if let Some(document) = self.current() {
+            self.released(&document);
+        }
+    }
+
+    pub(super) fn released(&self, document: &Document) {
+        self.gate.open();
+        self.gateway.release(document);
+    }
+}

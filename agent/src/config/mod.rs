@@ -1,0 +1,38 @@
+//! The document is a transaction.
+//!
+//! In: layers on disk, edits over the API, what the gateway says. Out: one document on disk, the
+//! proof that the gateway runs with it, and a view of all that. A bad layer never replaces a good
+//! document, and what does not hold is undone.
+//!
+//! It declares what it needs of a gateway ([`gateway::Gateway`]) and never speaks its protocol.
+
+mod attempt;
+mod boot;
+mod choose;
+mod commands;
+mod document;
+mod drift;
+mod engine;
+mod error;
+mod explain;
+mod fights;
+pub mod gateway;
+mod handle;
+mod ledger;
+mod metrics;
+mod resolve;
+mod settings;
+mod shared;
+mod source;
+mod store;
+mod undo;
+mod view;
+
+pub use attempt::Until;
+pub use document::Document;
+pub use engine::Engine;
+pub use error::Error;
+pub use handle::{Edited, Handle, Inspection, Preview, UserText};
+pub use metrics::Metrics;
+pub use settings::{Drift, SHARED_PATHS, Settings};
+pub use view::{View, line, text};

@@ -1,0 +1,105 @@
+//! Shared mode: the gateway's own writes become the runtime layer, by a three-way merge.
+
+use agent_api::DriftAction;
+use config_merge::{LayerName, Pattern, Source};
+use serde_json::{Value, json};
+
+use super::Error;
+use super::document::Document;
+use super::engine::{Engine, Written};
+use super::ledger::{Entry, Generation};
+use super::resolve::Resolved;
+use super::source::Readings;
+
+/// Name of the runtime layer's one file.
+const FILE: &str = "runtime.json";
+
+impl Engine {
+    /// Takes in what the gateway wrote: allowed paths become the runtime layer, others go back.
+    pub(super) fn adopt(&mut self, found: Document) -> Result<(), Error> {
+        let Some(current) = self.current() else { return Ok(()) };
+        let adoption = config_merge::adopt(&current.value, &found.value, &self.allowed(), &self.runtime()?);
+        let bytes = Some(found.bytes.clone());
+        if adoption.adopted.is_empty() {
+            self.note(DriftAction::PutBack, &bytes, "not among the shared paths");
+        } else {
+            let detail = if adoption.foreign.is_empty() { "" } else { "edits of other paths are put back" };
+            self.note(DriftAction::Adopted, &bytes, detail);
+            self.keep_runtime(&adoption.runtime)?;
+        }
+        for conflict in &adoption.conflicts {
+            self.note(DriftAction::Conflict, &bytes, &format!("{}: the gateway's newer value was taken", conflict.path));
+        }
+        self.match_found(found)
+    }
+
+    fn keep_runtime(&mut self, runtime: &Value) -> Result<(), Error> {
+        let source = Source { file: FILE.to_owned(), bytes: config_merge::render(runtime) };
+        let file = self.store.keep(&[source])?.pop();
+        self.store.append(Entry::Runtime { file })
+    }
+
+    /// After an adoption the document may already be what the layers say: then it is only recorded.
+    fn match_found(&mut self, found: Document) -> Result<(), Error> {
+        let readings = Readings::read(&self.settings);
+        let resolved = Resolved::of(&self.settings, &self.store, &readings)?;
+        let merged = super::choose::lenient(&self.store, &resolved.set)?;
+        let same = merged.is_ok_and(|evaluation| evaluation.document.value == found.value);
+        if let Some(written) = &mut self.written
+            && !same
+        {
+            written.bytes = found.bytes.into();
+            written.sha256 = found.sha256;
+            return self.consider();
+        }
+        let number = self.store.ledger().last_number + 1;
+        let changed = self.current().map_or_else(Vec::new, |current| config_merge::changes(&current.value, &found.value));
+        self.store.append(Entry::Written(Generation {
+            number,
+            at: jiff::Timestamp::now(),
+            sha256: found.sha256,
+            set: resolved.set.clone(),
+            actor: "gateway".to_owned(),
+            restores: None,
+            changed: changed.iter().map(|change| change.path.to_string()).collect(),
+            outcome: agent_api::Outcome::Proved,
+            proof: None,
+            reason: Some("the gateway wrote it itself".to_owned()),
+        }))?;
+        let version = self.version();
+        self.store.append(Entry::Good { number, version })?;
+        self.view.send_modify(|view| view.wrote(number, &found.sha256));
+        self.written = Some(Written { number, set: resolved.set, bytes: found.bytes.into(), sha256: found.sha256 });
+        Ok(())
+    }
+
+    /// What the user now says of a path beats what the gateway once wrote there (ruling 10).
+    pub(super) fn yield_to_user(&mut self, before: &Value, after: &Value) -> Result<(), Error> {
+        let mut runtime = self.runtime()?;
+        let taken = config_merge::yield_to_user(&mut runtime, before, after);
+        if taken.is_empty() {
+            return Ok(());
+        }
+        for path in &taken {
+            tracing::info!(%path, "the user layer now says this itself: taken out of the runtime layer");
+        }
+        self.keep_runtime(&runtime)
+    }
+
+    fn allowed(&self) -> Vec<Pattern> {
+        self.settings.shared_paths.iter().filter_map(|path| path.parse().ok()).collect()
+    }
+
+    fn runtime(&self) -> Result<Value, Error> {
+        let Some(file) = &self.store.ledger().runtime else { return Ok(json!({})) };
+        let sources = self.store.sources(std::slice::from_ref(file))?;
+        Ok(sources.first().and_then(|source| serde_json::from_slice(&source.bytes).ok()).unwrap_or_else(|| json!({})))
+    }
+
+    /// What the user layer says alone, as one value.
+    pub(super) fn user_value(&self, files: &[super::ledger::LayerFile]) -> Result<Value, Error> {
+        let layer = self.store.layer(LayerName::User, files)?;
+        let merged = config_merge::merge(&[layer], &config_merge::Rules::none()).map_err(Error::Layers)?;
+        Ok(merged.document)
+    }
+}

@@ -1,0 +1,128 @@
+//! The agent's own directory: who owns it, the ledger, and the bytes of the layers.
+//!
+//! In: entries and layer contents. Out: the folded ledger, and a layer set read back as parsed
+//! layers. Nothing here decides anything. Everything is on disk when a call returns.
+
+use std::collections::HashSet;
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use config_merge::{Layer, LayerName, Problem, Rules, Source};
+use durable::{Blobs, Digest, Owner, Records};
+
+use super::Error;
+use super::ledger::{Entry, LayerFile, LayerFiles, LayerSet, Ledger};
+
+/// The ledger is compacted when it has grown past this.
+const COMPACT_ABOVE_BYTES: u64 = 1 << 20;
+/// A ledger larger than this is damaged.
+const MAX_LEDGER_BYTES: u64 = 16 << 20;
+/// A blob is one file of a layer.
+const MAX_BLOB_BYTES: u64 = 2 << 20;
+
+/// The open state directory.
+#[derive(Debug)]
+pub struct Store {
+    _owner: Owner,
+    records: Records<Entry>,
+    blobs: Blobs,
+    ledger: Ledger,
+}
+
+impl Store {
+    /// Opens the directory, makes it when it is missing, and becomes its only owner.
+    pub fn open(dir: &Path) -> Result<Self, Error> {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(dir)
+            .map_err(|source| Error::MakeState { path: dir.to_path_buf(), source })?;
+        let owner = Owner::claim(dir)?;
+        let (records, entries) = Records::open(&dir.join("ledger"), MAX_LEDGER_BYTES)?;
+        if records.cut_bytes() > 0 {
+            tracing::warn!(bytes = records.cut_bytes(), "the ledger ended in half an entry, which was cut off");
+        }
+        let mut store = Self {
+            _owner: owner,
+            records,
+            blobs: Blobs::open(&dir.join("blobs"))?,
+            ledger: Ledger::fold(entries),
+        };
+        store.compact()?;
+        Ok(store)
+    }
+
+    /// What the entries fold into.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// Records an entry, then takes it in.
+    pub fn append(&mut self, entry: Entry) -> Result<(), Error> {
+        self.records.append(&entry)?;
+        self.ledger.apply(entry);
+        if self.records.len_bytes() > COMPACT_ABOVE_BYTES {
+            self.compact()?;
+        }
+        Ok(())
+    }
+
+    fn compact(&mut self) -> Result<(), Error> {
+        self.records.rewrite(&self.ledger.compact())?;
+        let keep: HashSet<Digest> = self.ledger.digests().collect();
+        self.blobs.retain(&keep)?;
+        Ok(())
+    }
+
+    /// Keeps the bytes of a layer's files.
+    pub fn keep(&self, sources: &[Source]) -> Result<LayerFiles, Error> {
+        for source in sources {
+            self.blobs.put(&source.bytes)?;
+        }
+        Ok(files_of(sources))
+    }
+
+    /// Reads a layer's files back.
+    pub fn sources(&self, files: &[LayerFile]) -> Result<Vec<Source>, Error> {
+        let read = |file: &LayerFile| {
+            let bytes = self.blobs.get(&file.digest, MAX_BLOB_BYTES)?;
+            Ok(Source { file: file.name.clone(), bytes })
+        };
+        files.iter().map(read).collect()
+    }
+
+    /// Reads one layer back, parsed.
+    pub fn layer(&self, name: LayerName, files: &[LayerFile]) -> Result<Layer, Error> {
+        Layer::parse(name, &self.sources(files)?).map_err(Error::Layers)
+    }
+
+    /// Reads a whole set back, parsed, lowest layer first.
+    pub fn layers(&self, set: &LayerSet) -> Result<(Vec<Layer>, Rules), Error> {
+        let layers = set.layers.iter().map(|(name, files)| self.layer(*name, files)).collect::<Result<_, _>>()?;
+        let rules = match &set.locks {
+            None => Rules::none(),
+            Some(file) => {
+                let source = Source { file: file.name.clone(), bytes: self.blobs.get(&file.digest, MAX_BLOB_BYTES)? };
+                Rules::parse(&source).map_err(Error::Layers)?
+            }
+        };
+        Ok((layers, rules))
+    }
+}
+
+/// Names and digests of files, without keeping them.
+pub fn files_of(sources: &[Source]) -> LayerFiles {
+    let file = |source: &Source| LayerFile { name: source.file.clone(), digest: Digest::of(&source.bytes) };
+    sources.iter().map(file).collect()
+}
+
+/// Where the ledger lies, for messages.
+pub fn ledger_path(dir: &Path) -> PathBuf {
+    dir.join("ledger")
+}
+
+/// Problems as one list, for errors that carry several.
+pub fn listed(problems: &[Problem]) -> String {
+    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}

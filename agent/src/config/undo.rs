@@ -1,0 +1,165 @@
+//! Undoing a change: the last good layers come back, merged anew, and are proved like any other.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use agent_api::{ApplyReport, Outcome, ProblemView, Proof};
+use jiff::Timestamp;
+
+use super::Error;
+use super::attempt::{Attempt, Step, Undo, Waiter};
+use super::choose::lenient;
+use super::document::Evaluation;
+use super::engine::Engine;
+use super::gateway::{Change, Issue};
+use super::ledger::{Entry, Generation, LayerSet, Quarantine, UserLayer};
+use super::view::changes;
+
+impl Engine {
+    /// The change on its way failed: brings the last good layers back.
+    pub(super) fn undo(&mut self, reason: String) -> Result<(), Error> {
+        let Some(attempt) = self.attempt.take() else { return Ok(()) };
+        if let Some(undo) = attempt.undo {
+            return self.lost(undo, &reason, attempt.waiters);
+        }
+        self.quarantine(&attempt, &reason)?;
+        self.give_user_back(&attempt)?;
+        let mut report = attempt.report(Outcome::RolledBack, Some(reason.clone()));
+        let Some(good) = self.store.ledger().good.clone() else {
+            report.outcome = Outcome::Failed;
+            report.reason = Some(format!("{reason}; there is no last good document to go back to"));
+            self.judge(&report)?;
+            self.finish(&report, attempt.waiters);
+            return self.consider();
+        };
+        self.judge(&report)?;
+        tracing::warn!(generation = report.generation, reason, "undoing a change: the last good layers come back");
+        self.metrics.rolled_back();
+        self.restore(&good, report, attempt.waiters)
+    }
+
+    /// Writes the layers of a good generation and has them proved.
+    fn restore(&mut self, good: &Generation, report: ApplyReport, waiters: Vec<Waiter>) -> Result<(), Error> {
+        let evaluation = lenient(&self.store, &good.set)?.map_err(Error::Layers)?;
+        let mut attempt = self.attempt_for(evaluation, good.set.clone(), &report.actor);
+        attempt.restores = Some(good.number);
+        attempt.undo = Some(Undo { report, restores: good.number });
+        attempt.waiters = waiters;
+        let change = Change {
+            document: Arc::clone(&attempt.document),
+            paths: attempt.paths.clone(),
+            requires_restart: attempt.requires_restart(),
+            revive: self.revive,
+        };
+        self.attempt = Some(attempt);
+        self.state(agent_api::ConfigState::RollingBack);
+        let gateway = Arc::clone(&self.gateway);
+        self.work = Some(Box::pin(async move { Step::Begun(gateway.begin(change).await) }));
+        Ok(())
+    }
+
+    /// An attempt at a document that nobody proposed through the layers.
+    pub(super) fn attempt_for(&self, evaluation: Evaluation, set: LayerSet, actor: &str) -> Attempt {
+        let before = self.current();
+        let (changes, paths) = changes(before.as_ref(), &evaluation);
+        Attempt {
+            set,
+            document: Arc::new(evaluation.document),
+            user: None,
+            user_before: UserLayer::default(),
+            changes,
+            paths,
+            actor: actor.to_owned(),
+            at: Timestamp::now(),
+            started: Instant::now(),
+            number: None,
+            proof: None,
+            undo: None,
+            waiters: Vec::new(),
+            unchecked: None,
+            restores: None,
+        }
+    }
+
+    /// The last good document is proved again: tell those who waited for the change.
+    pub(super) fn undone(&mut self, proof: Proof) -> Result<(), Error> {
+        let Some(attempt) = self.attempt.take() else { return Ok(()) };
+        let Some(undo) = attempt.undo else { return Ok(()) };
+        let number = attempt.number.unwrap_or_default();
+        self.store.append(Entry::Judged { number, outcome: Outcome::Proved, proof: Some(proof), reason: None })?;
+        let version = self.version();
+        self.store.append(Entry::Good { number, version })?;
+        self.view.send_modify(|view| view.good(number));
+        let mut report = undo.report;
+        report.duration_seconds += attempt.started.elapsed().as_secs_f64();
+        report.restores = Some(undo.restores);
+        report.proof = Some(proof);
+        self.finish(&report, attempt.waiters);
+        self.consider()
+    }
+
+    /// Even the last good document could not be proved. It stays; somebody must look.
+    fn lost(&mut self, undo: Undo, reason: &str, waiters: Vec<Waiter>) -> Result<(), Error> {
+        let mut report = undo.report;
+        report.outcome = Outcome::Failed;
+        let first = report.reason.take().unwrap_or_default();
+        report.reason = Some(format!("{first}; the last good document was put back and could not be proved: {reason}"));
+        self.judge(&report)?;
+        self.finish(&report, waiters);
+        Ok(())
+    }
+
+    /// A newer change takes the place of the one on its way.
+    pub(super) fn supersede(&mut self) -> Result<(), Error> {
+        self.work = None;
+        let Some(attempt) = self.attempt.take() else { return Ok(()) };
+        let report = attempt.report(Outcome::Superseded, Some("a newer change took its place".to_owned()));
+        let proved = attempt.proof.is_some();
+        if attempt.number.is_some() && !proved {
+            self.judge(&report)?;
+        }
+        self.answer(attempt.waiters, &report);
+        Ok(())
+    }
+
+    /// Remembers a document that failed, and on which version.
+    pub(super) fn quarantine(&mut self, attempt: &Attempt, reason: &str) -> Result<(), Error> {
+        let quarantine = Quarantine {
+            sha256: attempt.document.sha256,
+            version: self.version().or_else(|| self.settings.gateway_version.clone()),
+            generation: attempt.number,
+            reason: reason.to_owned(),
+            at: Timestamp::now(),
+        };
+        self.store.append(Entry::Quarantined(quarantine))?;
+        let count = self.store.ledger().quarantine.len();
+        self.view.send_modify(|view| view.quarantined = count as u64);
+        Ok(())
+    }
+
+    /// The user layer goes back to what it was; its revision goes on.
+    fn give_user_back(&mut self, attempt: &Attempt) -> Result<(), Error> {
+        let Some(edit) = attempt.user.as_ref().filter(|_| attempt.number.is_some()) else { return Ok(()) };
+        let back = UserLayer {
+            revision: edit.revision + 1,
+            actor: "agent".to_owned(),
+            ..attempt.user_before.clone()
+        };
+        self.store.append(Entry::User(back))
+    }
+
+    pub(super) fn judge(&mut self, report: &ApplyReport) -> Result<(), Error> {
+        self.store.append(Entry::Judged {
+            number: report.generation,
+            outcome: report.outcome,
+            proof: report.proof,
+            reason: report.reason.clone(),
+        })
+    }
+
+    /// The gateway's issues, with the place in the layers that each comes from.
+    pub(super) fn located(&self, attempt: &Attempt, issues: &[Issue]) -> Result<Vec<ProblemView>, Error> {
+        let evaluation = lenient(&self.store, &attempt.set)?.map_err(Error::Layers)?;
+        Ok(issues.iter().map(|issue| super::view::located(issue, &evaluation.provenance)).collect())
+    }
+}

@@ -1,0 +1,100 @@
+//! The gateway as our child: when it starts, how it ended, how it is brought back.
+
+use std::time::Duration;
+
+use supervisor::{Command, How, Signal, State, Status};
+use tokio::sync::{mpsc, watch};
+
+use super::said::{Refusal, refusal};
+
+/// How long a gateway that is asked to end may take before it is killed, when it is dead anyway.
+const BUDGET: Duration = Duration::from_secs(20);
+
+/// A handle on the child.
+#[derive(Clone, Debug)]
+pub struct Child {
+    commands: mpsc::Sender<Command>,
+    status: watch::Receiver<Status>,
+}
+
+/// An end of the child that says something about the document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// It said that the document is the reason.
+    Refused(String),
+    /// It failed by itself.
+    Crashed(String),
+    /// Something else ended it, or it ended in good order.
+    Otherwise,
+}
+
+impl Child {
+    /// A handle on a supervised child.
+    pub fn new(commands: mpsc::Sender<Command>, status: watch::Receiver<Status>) -> Self {
+        Self { commands, status }
+    }
+
+    /// Lets it run, now.
+    pub fn start(&self) {
+        let _ = self.commands.try_send(Command::Start);
+    }
+
+    /// Asks a running gateway to start anew inside its process.
+    pub fn restart_inside(&self) {
+        let _ = self.commands.try_send(Command::Signal(Signal::User2));
+    }
+
+    /// Ends the process and starts another.
+    pub fn restart(&self, why: &str) {
+        let _ = self.commands.try_send(Command::Restart { why: why.to_owned(), budget: BUDGET });
+    }
+
+    /// How often it has ended.
+    pub fn exits(&self) -> u64 {
+        self.status.borrow().exits
+    }
+
+    /// Whether a process is there.
+    pub fn is_running(&self) -> bool {
+        matches!(self.status.borrow().state, State::Running { .. })
+    }
+
+    /// What its last end says.
+    pub fn ended(&self) -> Ended {
+        let status = self.status.borrow();
+        let Some(exit) = status.last_exit.as_ref().filter(|exit| !exit.asked) else { return Ended::Otherwise };
+        match &exit.how {
+            How::Code(78) => match refusal(&exit.console_tail) {
+                Refusal::Document => Ended::Refused(last_words(&exit.console_tail)),
+                Refusal::Lock => Ended::Otherwise,
+                Refusal::Other => Ended::Crashed(format!("exit code 78: {}", last_words(&exit.console_tail))),
+            },
+            How::Code(0) => Ended::Otherwise,
+            How::Code(code) => Ended::Crashed(format!("exit code {code}: {}", last_words(&exit.console_tail))),
+            How::Signal(_) | How::Unknown | How::NotStarted { .. } => Ended::Otherwise,
+        }
+    }
+
+    /// Lasts until something about it changes.
+    pub async fn changed(&mut self) {
+        if self.status.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// What is known of it.
+    pub fn status(&self) -> Status {
+        self.status.borrow().clone()
+    }
+}
+
+/// The line in which a dying gateway says why, bounded and without control characters.
+fn last_words(console: &str) -> String {
+    const SHOWN: usize = 300;
+    let telling = |line: &&str| {
+        ["Invalid config", "failed to start", "start blocked", "startup failed", "Error"].iter().any(|word| line.contains(word))
+    };
+    let line = console.lines().find(telling).or_else(|| console.lines().last()).unwrap_or_default();
+    let message = serde_json::from_str::<serde_json::Value>(line).ok().and_then(|json| Some(json["message"].as_str()?.to_owned()));
+    message.as_deref().unwrap_or(line).chars().filter(|c| !c.is_control()).take(SHOWN).collect()
+}

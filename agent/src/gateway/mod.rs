@@ -1,0 +1,152 @@
+//! The real gateway, for the config component.
+//!
+//! In: the link of the `openclaw` crate, the gateway's own log, and (as supervisor) the child's
+//! life. Out: what `config::gateway::Gateway` asks for: presence, checks, proofs. It decides
+//! nothing about documents.
+
+mod aim;
+mod asking;
+mod child;
+mod evidence;
+mod kinds;
+mod presence;
+mod probation;
+mod said;
+mod secrets;
+mod trial;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use agent_api::Reload;
+use async_trait::async_trait;
+use config_merge::KeyPath;
+use openclaw::{Endpoint, LinkHandle, probe};
+use tokio::sync::watch;
+
+use crate::config::gateway::{Change, Check, Gateway, Handed, Presence, Purpose, Reloaded, Still, Trial};
+use crate::config::Document;
+
+pub use aim::endpoint;
+pub use child::Child;
+pub use presence::{Tokens, follow};
+
+use asking::Asking;
+use kinds::Kinds;
+
+/// What is known to keep the gateway from writing the document itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, serde::Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum Protection {
+    /// Nothing: the gateway is never asked to check, since asking might write.
+    #[default]
+    None,
+    /// `OPENCLAW_CONFIG_READONLY=1` is in its environment.
+    Switch,
+    /// The document's directory is mounted read-only into it.
+    Mount,
+}
+
+/// How patient we are with a gateway.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// For a change that it applies while it runs.
+    pub hot: Duration,
+    /// For a restart: its own cool-down of 30 s, and a minute.
+    pub restart: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self { hot: Duration::from_secs(10), restart: Duration::from_secs(90) }
+    }
+}
+
+/// The gateway beside us.
+pub struct OpenClaw {
+    link: LinkHandle,
+    presence: watch::Receiver<Presence>,
+    endpoint: watch::Sender<Option<Endpoint>>,
+    protection: Protection,
+    patience: Patience,
+    child: Option<Child>,
+    asking: Asking,
+    kinds: Kinds,
+}
+
+impl OpenClaw {
+    /// A view of the gateway that `link` speaks to. Does no IO.
+    pub fn new(
+        link: LinkHandle,
+        presence: watch::Receiver<Presence>,
+        endpoint: watch::Sender<Option<Endpoint>>,
+        protection: Protection,
+        patience: Patience,
+        child: Option<Child>,
+    ) -> Self {
+        let asking = Asking::new(link.clone());
+        Self { link, presence, endpoint, protection, patience, child, asking, kinds: Kinds::default() }
+    }
+
+    /// From now on the gateway is dialled here.
+    fn aim(&self, document: &Document) {
+        let new = endpoint(&document.value);
+        self.endpoint.send_if_modified(|old| {
+            let moved = *old != new;
+            *old = new;
+            moved
+        });
+    }
+}
+
+#[async_trait]
+impl Gateway for Arc<OpenClaw> {
+    fn presence(&self) -> watch::Receiver<Presence> {
+        self.presence.clone()
+    }
+
+    fn release(&self, document: &Document) {
+        self.aim(document);
+        if let Some(child) = &self.child {
+            child.start();
+        }
+    }
+
+    async fn is_alive(&self, document: &Document) -> bool {
+        let Some(endpoint) = endpoint(&document.value) else { return false };
+        !matches!(
+            probe::get(&endpoint, probe::Page::Healthz, Duration::from_secs(2)).await,
+            probe::Probe::Closed | probe::Probe::Foreign { .. }
+        )
+    }
+
+    fn can_revive(&self) -> bool {
+        self.child.is_some()
+    }
+
+    async fn check(&self, document: &Document, purpose: Purpose) -> Check {
+        if self.protection == Protection::None {
+            return Check::Unasked { why: "nothing keeps this gateway from writing, so it is not asked".to_owned() };
+        }
+        self.asking.check(document, purpose).await
+    }
+
+    async fn reload_kinds(&self, paths: &[KeyPath]) -> Vec<Reload> {
+        self.kinds.of(&self.link, paths).await
+    }
+
+    async fn begin(&self, change: Change) -> Box<dyn Trial> {
+        Box::new(trial::OpenClawTrial::begin(Arc::clone(self), change).await)
+    }
+
+    async fn hand(&self, document: &Document, still: Still) -> Handed {
+        self.asking.hand(document, still).await
+    }
+
+    async fn reload_secrets(&self) -> Reloaded {
+        match self.asking.reload_secrets().await {
+            Reloaded::All => secrets::verified(&self.link).await,
+            other => other,
+        }
+    }
+}

@@ -1,0 +1,335 @@
+//! The proof that a gateway runs with a document.
+//!
+//! Proof is that the revision in the file is the one that runs *and* the listener answers where
+//! the document says. The gateway's log speeds a no up; deadlines decide where it says nothing.
+//! Absence is no verdict: a gateway that is gone for another reason is waited for.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use agent_api::Proof;
+use async_trait::async_trait;
+use openclaw::{ConfigSnapshot, Endpoint, Event, Events, Parsed, Received, probe};
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::OpenClaw;
+use super::aim::{endpoint, wrong_reach};
+use super::child::Ended;
+use super::evidence::Evidence;
+use super::said::Said;
+use crate::config::gateway::{Change, Health, Issue, Presence, Trial, Verdict};
+
+/// How often we look while nothing tells us to.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// The gateway's view of its file may be this far behind it.
+const BEHIND: Duration = Duration::from_millis(1500);
+/// An accepted document whose listener does not answer for so long has failed.
+const LISTENER: Duration = Duration::from_secs(4);
+/// How long one address is dialled before the other one is tried.
+const DIAL: Duration = Duration::from_secs(2);
+/// How long a release without hashes is listened to.
+const NO_HASHES: Duration = Duration::from_secs(3);
+/// A gateway that was told to start anew inside its process is given this long to answer.
+const REVIVED: Duration = Duration::from_secs(20);
+
+/// What has to stay as it is, or come true.
+pub struct OpenClawTrial {
+    pub(super) gateway: Arc<OpenClaw>,
+    pub(super) change: Change,
+    pub(super) boot_before: Option<String>,
+    pub(super) failing_before: BTreeSet<String>,
+    pub(super) degraded_before: BTreeSet<String>,
+    pub(super) exits: u64,
+    pub(super) evidence: Evidence,
+    events: Events,
+    endpoint_before: Option<Endpoint>,
+    revision_before: Option<String>,
+    was_up: bool,
+    crashes: u32,
+    said_applied: bool,
+    restarting: bool,
+}
+
+/// Clocks of one proof.
+struct Clocks {
+    written: Instant,
+    /// The deadlines count from here; work in the gateway moves it.
+    patience_from: Instant,
+    mismatch_since: Option<Instant>,
+    dialled: Instant,
+    revived: Option<Instant>,
+}
+
+impl OpenClawTrial {
+    /// Looks at the gateway before the document is written.
+    pub async fn begin(gateway: Arc<OpenClaw>, change: Change) -> Self {
+        let presence = gateway.presence.borrow().clone();
+        let was_up = presence.version().is_some();
+        let revision_before = match gateway.link.connection() {
+            Ok(connection) => connection.config_get(Parsed::Skip).await.ok().and_then(|snapshot| snapshot.revision),
+            Err(_) => None,
+        };
+        Self {
+            boot_before: boot_id(&presence),
+            failing_before: BTreeSet::new(),
+            degraded_before: BTreeSet::new(),
+            exits: gateway.child.as_ref().map_or(0, super::Child::exits),
+            evidence: Evidence::from_now(&change.document.value),
+            events: gateway.link.events(),
+            endpoint_before: gateway.link.endpoint(),
+            revision_before,
+            was_up,
+            crashes: 0,
+            said_applied: false,
+            restarting: false,
+            gateway,
+            change,
+        }
+    }
+
+    async fn look(&mut self, clocks: &mut Clocks) -> Option<Verdict> {
+        if let Some(verdict) = self.hear() {
+            return Some(verdict);
+        }
+        if let Some(verdict) = self.child_ended() {
+            return Some(verdict);
+        }
+        match self.snapshot().await {
+            Some(snapshot) => self.judge(&snapshot, clocks).await,
+            None => self.absent(clocks).await,
+        }
+    }
+
+    /// What the log says.
+    fn hear(&mut self) -> Option<Verdict> {
+        for said in self.evidence.look() {
+            match said {
+                Said::Skipped(reason) => return Some(Verdict::Refused { issues: issues(&reason), reason }),
+                Said::ReloadFailed(reason) => return Some(Verdict::Failed { reason }),
+                Said::StartupFailed(reason) => {
+                    return Some(Verdict::Failed { reason: format!("the gateway cannot start with it: {reason}") });
+                }
+                Said::Applied => self.said_applied = true,
+                Said::Restarting => self.restarting = true,
+            }
+        }
+        None
+    }
+
+    /// A child that ends because of the document says so, or ends twice.
+    fn child_ended(&mut self) -> Option<Verdict> {
+        let child = self.gateway.child.as_ref()?;
+        let exits = child.exits();
+        if exits == self.exits {
+            return None;
+        }
+        self.exits = exits;
+        match child.ended() {
+            Ended::Refused(reason) => Some(Verdict::Failed { reason }),
+            Ended::Otherwise => None,
+            Ended::Crashed(reason) => {
+                self.crashes += 1;
+                (self.crashes >= 2).then_some(Verdict::Failed { reason })
+            }
+        }
+    }
+
+    async fn snapshot(&self) -> Option<ConfigSnapshot> {
+        let connection = self.gateway.link.connection().ok()?;
+        let parsed = if self.revision_before.is_none() { Parsed::Keep } else { Parsed::Skip };
+        connection.config_get(parsed).await.ok()
+    }
+
+    async fn judge(&mut self, snapshot: &ConfigSnapshot, clocks: &mut Clocks) -> Option<Verdict> {
+        let age = clocks.written.elapsed();
+        if !snapshot.valid && age > BEHIND {
+            let issues: Vec<Issue> = snapshot.issues.iter().map(|i| Issue { path: i.path.clone(), message: i.message.clone() }).collect();
+            return Some(Verdict::Refused { reason: first(&issues), issues });
+        }
+        match snapshot.proved() {
+            Some(true) if snapshot.revision != self.revision_before || age > BEHIND => self.listener(Proof::Hash, clocks).await,
+            None if self.said_applied => self.listener(Proof::Log, clocks).await,
+            None if self.booted_anew() || (age > NO_HASHES && !self.restarting) => self.listener(Proof::Listener, clocks).await,
+            _ => self.overdue(clocks).await,
+        }
+    }
+
+    /// Whether another life of the gateway answers than before.
+    fn booted_anew(&self) -> bool {
+        let now = boot_id(&self.gateway.presence.borrow());
+        now.is_some() && now != self.boot_before
+    }
+
+    /// The listener has to answer where the document says.
+    async fn listener(&mut self, proof: Proof, clocks: &mut Clocks) -> Option<Verdict> {
+        let Some(expected) = endpoint(&self.change.document.value) else {
+            return Some(Verdict::Failed { reason: "the certificate that the document names cannot be read".to_owned() });
+        };
+        let page = probe::get(&expected, probe::Page::Startupz, Duration::from_secs(5)).await;
+        let wrong = match page {
+            probe::Probe::Ready { .. } | probe::Probe::NoPage => wrong_reach(&self.change.document.value, &expected),
+            probe::Probe::NotReady { .. } | probe::Probe::Blocked => {
+                clocks.mismatch_since = None;
+                return self.overdue(clocks).await;
+            }
+            probe::Probe::Closed => Some(format!("nothing answers at {}:{}", expected.host, expected.port)),
+            probe::Probe::Foreign { .. } => Some(format!("something else answers at {}:{}", expected.host, expected.port)),
+        };
+        let Some(wrong) = wrong else {
+            let restarted = self.booted_anew() && self.was_up;
+            return Some(match proof {
+                Proof::Hash => Verdict::Proved { proof, restarted },
+                _ => Verdict::NotProvable { proof },
+            });
+        };
+        let since = *clocks.mismatch_since.get_or_insert_with(Instant::now);
+        (since.elapsed() > LISTENER)
+            .then(|| Verdict::Failed { reason: format!("the gateway took the document without a word, but {wrong}") })
+    }
+
+    /// The gateway answers and does not run with the document yet.
+    async fn overdue(&mut self, clocks: &mut Clocks) -> Option<Verdict> {
+        let restarts = self.change.requires_restart || self.restarting;
+        let patience = if restarts { self.gateway.patience.restart } else { self.gateway.patience.hot };
+        if clocks.patience_from.elapsed() < patience {
+            return None;
+        }
+        if restarts && self.is_working().await {
+            clocks.patience_from = Instant::now();
+            return None;
+        }
+        Some(Verdict::Failed { reason: format!("the gateway did not apply it within {} s", patience.as_secs()) })
+    }
+
+    /// Whether runs are under way that a restart waits for.
+    async fn is_working(&self) -> bool {
+        let Ok(connection) = self.gateway.link.connection() else { return false };
+        connection.status().await.is_ok_and(|status| status.active > 0)
+    }
+
+    /// The gateway does not answer.
+    async fn absent(&mut self, clocks: &mut Clocks) -> Option<Verdict> {
+        self.redial(clocks);
+        if self.change.revive {
+            self.revive(clocks).await;
+            return None;
+        }
+        let restarts = self.change.requires_restart || self.restarting;
+        if !(self.was_up && restarts) || clocks.patience_from.elapsed() < self.gateway.patience.restart {
+            return None;
+        }
+        let patience = self.gateway.patience.restart.as_secs();
+        Some(Verdict::Failed { reason: format!("the gateway restarted for it and did not come back within {patience} s") })
+    }
+
+    /// It may listen where the new document says, or still where it did before.
+    fn redial(&self, clocks: &mut Clocks) {
+        let new = endpoint(&self.change.document.value);
+        if new == self.endpoint_before || clocks.dialled.elapsed() < DIAL {
+            return;
+        }
+        clocks.dialled = Instant::now();
+        self.gateway.endpoint.send_modify(|now| {
+            *now = if *now == new { self.endpoint_before.clone() } else { new };
+        });
+    }
+
+    /// Brings a dead gateway back: it starts anew inside its process, else in a new one.
+    async fn revive(&self, clocks: &mut Clocks) {
+        let Some(child) = &self.gateway.child else { return };
+        match clocks.revived {
+            None if child.is_running() => {
+                tracing::warn!("the gateway's port is closed: telling it to start anew (SIGUSR2)");
+                child.restart_inside();
+            }
+            None => child.start(),
+            Some(since) if since.elapsed() > REVIVED => {
+                tracing::warn!("the gateway did not come back: ending it, and starting another");
+                child.restart("its port stayed closed");
+            }
+            Some(_) => return,
+        }
+        clocks.revived = Some(Instant::now());
+        self.gateway.link.nudge();
+    }
+
+    /// How the gateway was, as long as it cannot have applied the document yet.
+    async fn remember(&mut self) {
+        if let Some((failing, degraded)) = self.gateway.condition().await {
+            self.failing_before = failing;
+            self.degraded_before = degraded;
+        }
+    }
+
+    async fn wait(&mut self, until: Instant) {
+        let mut presence = self.gateway.presence.clone();
+        presence.mark_unchanged();
+        let mut child = self.gateway.child.clone();
+        loop {
+            tokio::select! {
+                () = sleep_until(until) => return,
+                event = self.events.next() => match event {
+                    Some(Received::Event(Event::Shutdown { .. })) => self.restarting = true,
+                    Some(_) => return,
+                    None => return sleep_until(until).await,
+                },
+                Ok(()) = presence.changed() => return,
+                () = child_changed(&mut child) => return,
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Trial for OpenClawTrial {
+    async fn prove(&mut self) -> Verdict {
+        let now = Instant::now();
+        let mut clocks = Clocks { written: now, patience_from: now, mismatch_since: None, dialled: now, revived: None };
+        if self.was_up && !self.change.revive {
+            let _ = timeout(Duration::from_millis(400), self.remember()).await;
+        }
+        if self.change.revive || !self.was_up {
+            self.gateway.aim(&self.change.document);
+            self.gateway.link.nudge();
+        }
+        loop {
+            if let Some(verdict) = self.look(&mut clocks).await {
+                self.gateway.aim(&self.change.document);
+                return verdict;
+            }
+            self.wait(Instant::now() + LOOK_EVERY).await;
+        }
+    }
+
+    async fn probation(&mut self, lasts: Duration) -> Health {
+        super::probation::probation(self, lasts).await
+    }
+}
+
+async fn child_changed(child: &mut Option<super::Child>) {
+    match child {
+        Some(child) => child.changed().await,
+        None => std::future::pending().await,
+    }
+}
+
+fn boot_id(presence: &Presence) -> Option<String> {
+    match presence {
+        Presence::Up { boot_id, .. } => boot_id.clone(),
+        _ => None,
+    }
+}
+
+/// The log names a path and a message.
+fn issues(reason: &str) -> Vec<Issue> {
+    let (path, message) = reason.split_once(": ").unwrap_or(("", reason));
+    vec![Issue { path: path.to_owned(), message: message.to_owned() }]
+}
+
+fn first(issues: &[Issue]) -> String {
+    match issues.first() {
+        Some(issue) => format!("{}: {}", issue.path, issue.message),
+        None => "the gateway calls the document invalid".to_owned(),
+    }
+}
