@@ -1,5 +1,8 @@
 //! The fake gateway does what the real one does, as far as tests rely on it.
-#![expect(clippy::unwrap_used, reason = "a test that unwraps fails with its line")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that unwraps fails with its line"
+)]
 
 use std::time::{Duration, Instant};
 

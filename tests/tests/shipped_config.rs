@@ -1,5 +1,8 @@
 //! The shipped configuration against the real gateways.
-#![expect(clippy::unwrap_used, reason = "a test that unwraps fails with its line")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that unwraps fails with its line"
+)]
 
 use std::time::Duration;
 
