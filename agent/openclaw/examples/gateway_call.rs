@@ -1,13 +1,13 @@
 //! Calls a gateway by hand: `gateway_call URL TOKEN_FILE METHOD [JSON]`.
 //!
-//! `URL` is `ws://host:port`. `METHOD` may also be `probe` (the three pages) or `watch` (the
+//! `URL` is `ws://host:port`, or `wss://host:port#certificate.pem`. `METHOD` may also be `probe` (the three pages) or `watch` (the
 //! state and the events of a link, until interrupted).
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use openclaw::probe::{self, Page};
-use openclaw::{Connection, Endpoint, Link, LinkHandle, Scope, Settings, Token, connect};
+use openclaw::{Connection, Endpoint, Link, LinkHandle, Scope, Settings, Tls, Token, connect};
 use serde_json::Value;
 use tokio::sync::watch;
 
@@ -28,9 +28,7 @@ async fn run(args: &[String]) -> Result<(), Failure> {
     let [url, token_file, method, rest @ ..] = args else {
         return Err("usage: gateway_call URL TOKEN_FILE METHOD [JSON]".into());
     };
-    let address = url.trim_start_matches("ws://").trim_end_matches('/');
-    let (host, port) = address.rsplit_once(':').ok_or("URL has no port")?;
-    let endpoint = Endpoint::plain(host, port.parse()?);
+    let endpoint = endpoint(url)?;
     let token = Token::new(std::fs::read_to_string(token_file)?.trim_end());
     match method.as_str() {
         "probe" => probe_all(&endpoint).await,
@@ -43,6 +41,20 @@ async fn run(args: &[String]) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+fn endpoint(url: &str) -> Result<Endpoint, Failure> {
+    let (url, pem) = url
+        .split_once('#')
+        .map_or((url, None), |(url, pem)| (url, Some(pem)));
+    let address = url.trim_start_matches("wss://").trim_start_matches("ws://");
+    let (host, port) = address.rsplit_once(':').ok_or("URL has no port")?;
+    let tls = pem.map(std::fs::read).transpose()?;
+    let tls = tls.map(|pem| Tls::from_pem(&pem)).transpose()?;
+    Ok(Endpoint {
+        tls,
+        ..Endpoint::plain(host, port.parse()?)
+    })
 }
 
 async fn call(

@@ -10,9 +10,9 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
-use crate::connection::message;
 use crate::frame::{Answer, Incoming, Request};
 use crate::hello::WireHello;
+use crate::pump::message;
 use crate::stream::{Stream, reach, secure};
 use crate::{Closed, Connection, Endpoint, Error, Hello, Rejection, Scope, Settings, Token};
 

@@ -15,6 +15,7 @@
 
 mod calls;
 mod clip;
+mod closed;
 mod connection;
 mod endpoint;
 mod error;
@@ -24,6 +25,7 @@ mod handshake;
 mod hello;
 mod link;
 pub mod probe;
+mod pump;
 mod rejection;
 mod settings;
 mod stream;
@@ -36,7 +38,8 @@ pub use calls::restart::Restart;
 pub use calls::schema::{Lookup, ReloadKind};
 pub use calls::secrets::SecretsReload;
 pub use calls::status::{DegradedOwner, Status};
-pub use connection::{Closed, Connection};
+pub use closed::Closed;
+pub use connection::Connection;
 pub use endpoint::{Endpoint, Scope, Tls, Token};
 pub use error::Error;
 pub use event::{Event, Events, Received};

@@ -475,17 +475,22 @@ async fn check(error: Option<Value>) -> Result<Check, Error> {
 async fn a_check_reads_what_the_real_gateways_say() {
     let read_only = "ConfigReadOnlyError: Config is externally managed (`OPENCLAW_CONFIG_READONLY=1`), \
         so OpenClaw treats openclaw.json as immutable.\nConfig path: /d/openclaw.json";
-    let mounted = "Error: EROFS: read-only file system, open '/d/openclaw.json.lock'";
+    let mounted = "Error: EROFS: read-only file system, open '/d/openclaw.json.lock': code=EROFS";
     let stale = "config changed since last load; re-run config.get and retry";
     let slow = "rate limit exceeded for config.patch; retry after 60s";
     let code = |code: &str, message: &str| Some(json!({"code": code, "message": message}));
     let is = async |error, want| assert_eq!(check(error).await.unwrap(), want);
     is(code("UNAVAILABLE", read_only), Check::Valid).await;
     is(code("UNAVAILABLE", mounted), Check::Valid).await;
-    let foreign = "Error: EACCES: permission denied, open '/d/x.json.lock': code=EACCES";
-    is(code("UNAVAILABLE", foreign), Check::Valid).await;
+    for foreign in [
+        "Error: EACCES: permission denied, open '/d/x.json.lock': code=EACCES",
+        "Error: openat2 beneath root: Read-only file system (os error 30): code=EROFS",
+        "Error: openat2 beneath root: Permission denied (os error 13): code=EACCES",
+    ] {
+        is(code("UNAVAILABLE", foreign), Check::Valid).await;
+    }
     // Something else that cannot be written is no yes.
-    let other = "Error: EROFS: read-only file system, mkdir '/state/x'";
+    let other = "Error: EROFS: read-only file system, mkdir '/state/x': code=EROFS";
     is(code("UNAVAILABLE", other), Check::Unavailable(other.into())).await;
     is(code("INVALID_REQUEST", stale), Check::Stale).await;
     is(

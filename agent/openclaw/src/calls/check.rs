@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
 
 use crate::clip::{NAME, clip};
 use crate::{Connection, Error, Issue, Rejection};
@@ -58,6 +57,12 @@ struct Params<'a> {
     base_hash: &'a str,
 }
 
+/// What is read of the answer to a write, which repeats the whole document.
+#[derive(Deserialize)]
+struct Written {
+    hash: Option<String>,
+}
+
 impl Connection {
     /// Asks whether the gateway would accept the document `raw` (scope admin).
     ///
@@ -86,8 +91,8 @@ impl Connection {
     /// Has the gateway write the document `raw` (scope admin).
     pub async fn config_write(&self, raw: &str, base_hash: &str) -> Result<Write, Error> {
         match self.set(raw, base_hash).await? {
-            Ok(answer) => Ok(Write::Wrote {
-                hash: hash(&answer),
+            Ok(written) => Ok(Write::Wrote {
+                hash: written.hash.map(|hash| clip(&hash, NAME)),
             }),
             Err(rejection) => Ok(match Verdict::read(&rejection) {
                 Verdict::Stale => Write::Stale,
@@ -103,8 +108,8 @@ impl Connection {
         }
     }
 
-    async fn set(&self, raw: &str, base_hash: &str) -> Result<Result<Value, Rejection>, Error> {
-        match self.call::<Value>(METHOD, Params { raw, base_hash }).await {
+    async fn set(&self, raw: &str, base_hash: &str) -> Result<Result<Written, Rejection>, Error> {
+        match self.call(METHOD, Params { raw, base_hash }).await {
             Ok(answer) => Ok(Ok(answer)),
             Err(Error::Rejected { rejection, .. }) => Ok(Err(*rejection)),
             Err(other) => Err(other),
@@ -117,10 +122,6 @@ fn rejected(rejection: Rejection) -> Error {
         method: METHOD,
         rejection: Box::new(rejection),
     }
-}
-
-fn hash(answer: &Value) -> Option<String> {
-    answer.get("hash")?.as_str().map(|hash| clip(hash, NAME))
 }
 
 /// Broken text has a message but no list of issues.
@@ -152,10 +153,12 @@ impl Verdict {
     /// the one place that reads them. An unknown text is never taken for a yes.
     fn read(rejection: &Rejection) -> Self {
         let says = |text: &str| rejection.message.contains(text);
-        // Its own switch, or a directory that it may not write: it always locks first.
+        // Its own switch, or a directory that it may not write: there it fails at the lock,
+        // which comes after the validation.
         let refuses_to_write = || {
+            let lock = says(".lock'") || says("openat2 beneath root");
             rejection.message.starts_with("ConfigReadOnlyError")
-                || (says(".lock'") && (says("EROFS") || says("EACCES")))
+                || (lock && (says("code=EROFS") || says("code=EACCES")))
         };
         match rejection.code.as_str() {
             "INVALID_REQUEST" if says("base hash") || says("config changed since") => Self::Stale,
