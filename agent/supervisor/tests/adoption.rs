@@ -3,6 +3,7 @@
 
 mod stage;
 
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command as Shell, Stdio};
 use std::time::Duration;
 
@@ -161,4 +162,57 @@ fn alive(stage: &Stage) -> Vec<String> {
     let mut pids = stage.lines("starts");
     pids.retain(|pid| lives(pid.parse().unwrap()));
     pids
+}
+
+/// Killed at each system call of a start, not at some moments: a child that runs is on record.
+#[tokio::test]
+async fn a_child_that_runs_is_on_record_whatever_call_was_the_last() {
+    let mut kills = 0;
+    for call in "clone3 vfork write fsync fdatasync renameat2 renameat openat pidfd_open".split(' ')
+    {
+        for number in 1..=60 {
+            let stage = Stage::new();
+            // With -D what is spawned is the supervisor itself, and strace goes aside.
+            let mut supervisor = Shell::new("strace")
+                .args(["-D", "-o", "/dev/null", "-e"])
+                .arg(format!("inject={call}:signal=KILL:when={number}"))
+                .arg(stage::example())
+                .arg(stage.path(""))
+                .args(["--", "sh", "-c", "echo $$ > $STAGE/starts; exec sleep 60"])
+                .env("STAGE", stage.path(""))
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()
+                .unwrap();
+            let mut killed = None;
+            eventually("a start or a kill", || {
+                killed = supervisor.try_wait().unwrap();
+                killed.is_some() || !stage.lines("starts").is_empty()
+            })
+            .await;
+            // One that was let through just before the kill has still to say so.
+            tokio::time::sleep(Duration::from_millis(if killed.is_some() {
+                100
+            } else {
+                0
+            }))
+            .await;
+            for pid in alive(&stage) {
+                let record = std::fs::read_to_string(stage.path("child.json")).unwrap_or_default();
+                assert!(
+                    record.contains(&format!("\"pid\":{pid},")),
+                    "{call} {number}: {record:?}"
+                );
+                send(pid.parse().unwrap(), SIGKILL);
+            }
+            let Some(status) = killed else {
+                // The call was not made so often: the start is over.
+                kill(supervisor);
+                break;
+            };
+            assert_eq!(status.signal(), Some(9), "{call} {number}");
+            kills += 1;
+        }
+    }
+    assert!(kills > 20, "only {kills} kills");
 }

@@ -39,6 +39,10 @@ async fn the_child_is_another_user_without_groups_and_new_privileges() {
     let stage = Stage::new();
     let mut settings = stage.shell("echo word > /dev/stderr; exec sleep 60");
     settings.run_as = Some(NOBODY);
+    settings.launcher = words(&["setpriv", "--groups=4,24"]);
+    settings
+        .launcher
+        .extend([stage::example().into(), "confine".into()]);
     let mut running = Running::started(settings).await;
     let pid = running.pid().await;
     eventually("its word", || stage.spool().contains("word")).await;
