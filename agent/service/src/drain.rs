@@ -121,8 +121,9 @@ mod tests {
         long.hurry();
         assert_eq!(waiting.await.unwrap().as_secs(), 6);
 
-        let short = Drain::new(Duration::from_secs(2));
+        let short = Drain::new(Duration::from_secs(8));
         short.start();
+        tokio::time::advance(Duration::from_secs(6)).await;
         short.hurry();
         assert_eq!(after(&short).await.as_secs(), 2);
     }

@@ -4,8 +4,9 @@ use std::io::{self, IsTerminal};
 
 use tracing_subscriber::{
     Layer, Registry,
+    field::MakeExt,
     filter::Targets,
-    fmt::{self, MakeWriter},
+    fmt::{self, MakeWriter, format::debug_fn},
     layer::SubscriberExt,
     util::SubscriberInitExt,
 };
@@ -91,11 +92,32 @@ where
     // A reader of the log that went away must not take the process with it.
     let lines = fmt::layer().with_writer(writer).log_internal_errors(false);
     Ok(if text {
-        lines.with_ansi(colours).with_filter(targets).boxed()
+        let fields = debug_fn(|line, field, value| {
+            let value = one_line(&format!("{value:?}"));
+            match field.name() {
+                "message" => line.write_str(&value),
+                name => write!(line, "{name}={value}"),
+            }
+        });
+        let text = lines.with_ansi(colours).fmt_fields(fields.delimited(" "));
+        text.with_filter(targets).boxed()
     } else {
         let json = lines.json().flatten_event(true).with_span_list(false);
         json.with_filter(targets).boxed()
     })
+}
+
+/// A value may come from a stranger: it must not begin lines of its own or paint the terminal.
+fn one_line(value: &str) -> String {
+    let mut line = String::with_capacity(value.len());
+    for character in value.chars() {
+        if character.is_control() {
+            line.extend(character.escape_default());
+        } else {
+            line.push(character);
+        }
+    }
+    line
 }
 
 #[cfg(test)]
@@ -175,11 +197,20 @@ mod tests {
         let hostile = "\x1b[2J\nINFO fine";
         for format in [LogFormat::Text, LogFormat::Json] {
             let page = captured("info", format, Surface::Pipe, || {
-                tracing::warn!(said = hostile, "heard");
+                tracing::warn!(said = hostile, shown = %hostile, "heard {hostile}");
             });
             assert_eq!(page.lines().count(), 1, "{page}");
             assert!(!page.contains('\x1b'), "{page}");
         }
+    }
+
+    #[test]
+    fn a_text_line_has_message_fields_and_span() {
+        let page = logged("info", LogFormat::Text, Surface::Pipe);
+        let (_, line) = page.split_once("INFO ").unwrap();
+        let expected =
+            "pass{round=7}: service::telemetry::tests: written\\u{1b}[31m generation=2\n";
+        assert_eq!(line, expected);
     }
 
     #[test]

@@ -163,6 +163,8 @@ impl fmt::Debug for Digest {
 mod tests {
     use std::{fs, time::Duration};
 
+    use proptest::prelude::*;
+
     use super::*;
 
     const ALICE: &str = "alice-reads-0123456789";
@@ -249,5 +251,17 @@ mod tests {
         }
         fs::remove_file(&path).unwrap();
         assert_eq!(tokens.role("one", SystemTime::now()), None);
+    }
+
+    proptest! {
+        #[test]
+        fn only_a_whole_line_is_a_token(text in "[a-c#= \\r\\n]{0,24}", token in "[a-c#=]{0,4}") {
+            let directory = tempfile::tempdir().unwrap();
+            let read = write(directory.path(), "read", &text);
+            let mut tokens = Tokens::new(TokenFiles { read, operate: None });
+            let known = text.split('\n').map(str::trim).any(|line| line == token);
+            let expected = known && !token.is_empty() && !token.starts_with('#');
+            prop_assert_eq!(tokens.role(&token, later()).is_some(), expected);
+        }
     }
 }
