@@ -1,1 +1,15 @@
 //! The sidecar beside an OpenClaw gateway: configuration as a transaction.
+//!
+//! `cli` is what an operator types, `app` joins the components, `http` is the way in from
+//! outside. The components: `config` owns the document, `gateway` speaks to OpenClaw, `secrets`
+//! carries secrets over.
+
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+
+mod app;
+pub mod cli;
+mod config;
+mod gateway;
+mod http;
+mod secrets;
+mod settings;

@@ -1,4 +1,7 @@
-//! The sidecar beside an OpenClaw gateway.
-mod config;
-mod gateway;
-fn main() {}
+//! The binary: hands over to the command line.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    pilotfish_agent::cli::main()
+}

@@ -22,7 +22,7 @@ use super::choose::{Choice, choose};
 use super::document::{Document, DocumentFile};
 use super::fights::Fights;
 use super::gateway::{Gateway, Presence};
-use super::handle::Command;
+use super::handle::{Command, Handle};
 use super::ledger::LayerSet;
 use super::metrics::Metrics;
 use super::resolve::Resolved;
@@ -30,6 +30,9 @@ use super::settings::Settings;
 use super::source::Readings;
 use super::store::Store;
 use super::view::View;
+
+/// Callers that wait for the engine at one time.
+const COMMANDS: usize = 32;
 
 /// What is on disk by our hand.
 #[derive(Clone, Debug)]
@@ -81,6 +84,36 @@ enum Wake {
 }
 
 impl Engine {
+    /// Opens the state directory and becomes its owner; nothing else happens before `run`.
+    pub fn open(settings: Settings, gateway: Arc<dyn Gateway>, metrics: Metrics, gate: Gate) -> Result<(Self, Handle), Error> {
+        let store = Store::open(&settings.state)?;
+        let presence = gateway.presence();
+        let (sender, commands) = mpsc::channel(COMMANDS);
+        let first = View::new(&settings, presence.borrow().clone());
+        let (view, views) = channel::channel(first);
+        let handle = Handle::new(sender, views, Arc::clone(&gateway));
+        let engine = Self {
+            file: DocumentFile::new(&settings),
+            settings,
+            store,
+            gateway,
+            presence,
+            commands,
+            view,
+            metrics,
+            gate,
+            written: None,
+            attempt: None,
+            work: None,
+            fights: Fights::default(),
+            blamed: Vec::new(),
+            quiet_until: None,
+            waiting_since: None,
+            revive: false,
+        };
+        Ok((engine, handle))
+    }
+
     /// Lives until told to end. Writes the first document before it does anything else.
     pub async fn run(mut self, drain: Drain) -> Result<(), Error> {
         let mut layers = self.layers_watcher();

@@ -70,6 +70,7 @@ pub struct OpenClaw {
     protection: Protection,
     patience: Patience,
     child: Option<Child>,
+    tokens: Arc<Tokens>,
     asking: Asking,
     kinds: Kinds,
 }
@@ -83,9 +84,10 @@ impl OpenClaw {
         protection: Protection,
         patience: Patience,
         child: Option<Child>,
+        tokens: Arc<Tokens>,
     ) -> Self {
         let asking = Asking::new(link.clone());
-        Self { link, presence, endpoint, protection, patience, child, asking, kinds: Kinds::default() }
+        Self { link, presence, endpoint, protection, patience, child, tokens, asking, kinds: Kinds::default() }
     }
 
     /// From now on the gateway is dialled here.
@@ -144,7 +146,11 @@ impl Gateway for Arc<OpenClaw> {
     }
 
     async fn reload_secrets(&self) -> Reloaded {
-        match self.asking.reload_secrets().await {
+        let mut reloaded = self.asking.reload_secrets().await;
+        if matches!(&reloaded, Reloaded::Unasked { why } if why == "refused") && self.tokens.swap() {
+            reloaded = self.asking.reload_secrets().await;
+        }
+        match reloaded {
             Reloaded::All => secrets::verified(&self.link).await,
             other => other,
         }

@@ -3,63 +3,90 @@
 //! A rotated token keeps its predecessor until the gateway has taken the new one: when one is
 //! refused, the other is tried.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use openclaw::{LinkHandle, LinkState, Token};
 use tokio::sync::watch;
 
 use crate::config::gateway::Presence;
+use crate::secrets::Pair;
 
-/// The token in force and the one before it.
+/// The token that is tried now, of a pair.
 #[derive(Debug)]
 pub struct Tokens {
-    sender: watch::Sender<Token>,
+    tried: watch::Sender<Token>,
     pair: watch::Receiver<Pair>,
-    on_previous: bool,
-}
-
-/// A token and its predecessor.
-#[derive(Clone, Debug)]
-pub struct Pair {
-    /// The newest token.
-    pub current: Token,
-    /// The one before, until the newest is proved.
-    pub previous: Option<Token>,
+    on_previous: AtomicBool,
+    accepted: watch::Sender<bool>,
 }
 
 impl Tokens {
-    /// Follows a pair; the link reads the token that is tried now from the returned channel.
-    pub fn new(pair: watch::Receiver<Pair>) -> (Self, watch::Receiver<Token>) {
-        let (sender, receiver) = watch::channel(pair.borrow().current.clone());
-        (Self { sender, pair, on_previous: false }, receiver)
+    /// Follows a pair.
+    pub fn new(pair: watch::Receiver<Pair>) -> Self {
+        let (tried, _) = watch::channel(pair.borrow().current.clone());
+        let (accepted, _) = watch::channel(false);
+        Self { tried, pair, on_previous: AtomicBool::new(false), accepted }
+    }
+
+    /// The token to try.
+    pub fn tried(&self) -> watch::Receiver<Token> {
+        self.tried.subscribe()
+    }
+
+    /// True once the gateway has let us in with the newest token.
+    pub fn accepted(&self) -> watch::Receiver<bool> {
+        self.accepted.subscribe()
     }
 
     /// The pair changed: the newest token is tried.
-    fn renew(&mut self) {
-        let current = self.pair.borrow_and_update().current.clone();
-        self.on_previous = false;
-        self.sender.send_replace(current);
+    fn renew(&self, current: Token) {
+        self.on_previous.store(false, Ordering::Relaxed);
+        self.accepted.send_replace(false);
+        self.tried.send_replace(current);
     }
 
-    /// The token that is tried was refused: the other one is tried.
-    fn swap(&mut self) {
+    /// The token that is tried was refused: the other one is tried. False when there is none.
+    pub fn swap(&self) -> bool {
         let pair = self.pair.borrow().clone();
-        let Some(previous) = pair.previous else { return };
-        self.on_previous = !self.on_previous;
-        self.sender.send_replace(if self.on_previous { previous } else { pair.current });
+        let Some(previous) = pair.previous else { return false };
+        let on_previous = !self.on_previous.fetch_xor(true, Ordering::Relaxed);
+        self.tried.send_replace(if on_previous { previous } else { pair.current });
+        true
+    }
+
+    fn let_in(&self) {
+        if !self.on_previous.load(Ordering::Relaxed) {
+            self.accepted.send_replace(true);
+        }
     }
 }
 
 /// Turns the link's states into presence, for as long as the link lives.
-pub async fn follow(link: LinkHandle, mut tokens: Tokens, presence: watch::Sender<Presence>) {
+pub async fn follow(link: LinkHandle, tokens: Arc<Tokens>, presence: watch::Sender<Presence>) {
     let mut state = link.state();
+    let mut pair = tokens.pair.clone();
     loop {
         let now = of(&state.borrow_and_update());
-        if matches!(now, Presence::Refused { .. }) {
-            tokens.swap();
+        match &now {
+            Presence::Refused { .. } => drop(tokens.swap()),
+            Presence::Up { .. } => tokens.let_in(),
+            Presence::Absent { .. } => {}
         }
         presence.send_if_modified(|old| std::mem::replace(old, now.clone()) != now);
-        tokio::select! {
-            changed = state.changed() => if changed.is_err() { return },
-            Ok(()) = tokens.pair.changed() => tokens.renew(),
+        loop {
+            tokio::select! {
+                changed = state.changed() => {
+                    if changed.is_err() {
+                        return;
+                    }
+                    break;
+                }
+                Ok(()) = pair.changed() => {
+                    let current = pair.borrow_and_update().current.clone();
+                    tokens.renew(current);
+                }
+            }
         }
     }
 }

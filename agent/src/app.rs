@@ -1,0 +1,196 @@
+//! The one file that knows all components: it makes them, joins them, and runs them.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use openclaw::{Link, LinkHandle};
+use prometheus::Registry;
+use service::{Bearer, Certificates, Drain, Listener, ListenerSettings, Readiness, TokenFiles};
+use supervisor::{Command, Supervisor};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+
+use crate::config::gateway::{Gateway, Presence};
+use crate::config::{self, Engine, Handle};
+use crate::gateway::{Child, OpenClaw, Patience, Protection, Tokens, endpoint, follow};
+use crate::http::{self, Status};
+use crate::secrets::{self, Bundle, Secrets, TokenFile};
+
+/// Everything that an operator sets.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The document.
+    pub config: config::Settings,
+    /// The secrets, where there are some.
+    pub secrets: Option<secrets::Settings>,
+    /// The gateway's shared token.
+    pub gateway_token: Option<std::path::PathBuf>,
+    /// What keeps the gateway from writing its document.
+    pub protection: Protection,
+    /// How patient we are with the gateway.
+    pub patience: Patience,
+    /// The API.
+    pub listen: SocketAddr,
+    /// The probes and metrics.
+    pub probe_listen: SocketAddr,
+    /// Who may call the API.
+    pub tokens: TokenFiles,
+    /// Certificate and key of the API.
+    pub tls: Option<std::path::PathBuf>,
+    /// The gateway as our child.
+    pub child: Option<supervisor::Settings>,
+}
+
+/// The agent, with its sockets open.
+pub struct App {
+    drain: Drain,
+    tasks: JoinSet<Result<()>>,
+    api: Listener,
+    probes: Listener,
+    api_routes: axum::Router,
+    probe_routes: axum::Router,
+    handle: Handle,
+    child: Option<mpsc::Sender<Command>>,
+}
+
+impl App {
+    /// Opens the state directory and the sockets, and writes the secrets. Nothing runs yet.
+    pub async fn bind(settings: Settings, drain: Drain) -> Result<Self> {
+        let registry = Registry::new();
+        let readiness = Readiness::new();
+        let gate = readiness.gate("document");
+        let api = listener(&settings).await?;
+        let probes = Listener::bind(settings.probe_listen, ListenerSettings::default()).await?;
+        let mut tasks = JoinSet::new();
+
+        let (token_file, pair) = token_file(&settings)?;
+        let tokens = Arc::new(Tokens::new(pair));
+        let (aim, link) = linked(&tokens, &drain, &mut tasks);
+        let (presence, presences) = watch::channel(Presence::Absent { reason: "not_tried".to_owned() });
+        let (child, commands) = supervised(settings.child.clone(), &mut tasks);
+        let gateway = OpenClaw::new(link.clone(), presences, aim, settings.protection, settings.patience, child.clone(), Arc::clone(&tokens));
+        let gateway: Arc<dyn Gateway> = Arc::new(Arc::new(gateway));
+        tasks.spawn(done(follow(link, Arc::clone(&tokens), presence)));
+
+        let metrics = config::Metrics::register(&registry)?;
+        let (engine, handle) = Engine::open(settings.config.clone(), Arc::clone(&gateway), metrics, gate)?;
+        let secrets = secrets_of(&settings, gateway, token_file, &tokens, &registry, &drain, &mut tasks)?;
+        let engine_drain = drain.clone();
+        tasks.spawn(async move { engine.run(engine_drain).await.context("the document's owner ended") });
+
+        let status = Status::new(handle.clone(), secrets, child, settings.protection);
+        let bearer = Bearer::new(settings.tokens.clone(), agent_api::ACTOR_HEADER);
+        Ok(Self {
+            drain,
+            tasks,
+            api,
+            probes,
+            api_routes: http::api(handle.clone(), status, &bearer),
+            probe_routes: http::probes(readiness, registry),
+            handle,
+            child: commands,
+        })
+    }
+
+    /// Where the API listens.
+    pub fn api_address(&self) -> SocketAddr {
+        self.api.local_addr()
+    }
+
+    /// Where probes and metrics listen.
+    pub fn probe_address(&self) -> SocketAddr {
+        self.probes.local_addr()
+    }
+
+    /// A way to the document's owner.
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    /// Serves until the drain is over. A task that ends early ends the process with its error.
+    pub async fn run(mut self) -> Result<()> {
+        self.tasks.spawn(done(self.api.serve(self.api_routes, self.drain.clone())));
+        self.tasks.spawn(done(self.probes.serve(self.probe_routes, self.drain.clone())));
+        if let Some(commands) = self.child.take() {
+            self.tasks.spawn(done(pass_drain_on(self.drain.clone(), commands)));
+        }
+        while let Some(ended) = self.tasks.join_next().await {
+            ended.context("a task panicked")??;
+            if !self.drain.is_signalled() {
+                anyhow::bail!("a part of the agent ended by itself");
+            }
+        }
+        Ok(())
+    }
+}
+
+async fn listener(settings: &Settings) -> Result<Listener> {
+    let listener = Listener::bind(settings.listen, ListenerSettings::default()).await?;
+    match &settings.tls {
+        Some(dir) => Ok(listener.with_tls(Certificates::read(dir)?)),
+        None => Ok(listener),
+    }
+}
+
+/// The secrets are in place before anything reads the token or starts the gateway.
+fn token_file(settings: &Settings) -> Result<(TokenFile, watch::Receiver<secrets::Pair>)> {
+    if let Some(secrets) = &settings.secrets {
+        Bundle::new(secrets).write()?;
+    }
+    let inside = settings.secrets.as_ref().map(|secrets| secrets.source.join("gateway-token"));
+    let path = settings.gateway_token.clone().or(inside);
+    Ok(TokenFile::read(path, settings.secrets.as_ref().map(|secrets| secrets.out.as_path())))
+}
+
+fn linked(tokens: &Tokens, drain: &Drain, tasks: &mut JoinSet<Result<()>>) -> (watch::Sender<Option<openclaw::Endpoint>>, LinkHandle) {
+    let (aim, endpoint) = watch::channel(None);
+    let (link, handle) = Link::new(endpoint, tokens.tried(), openclaw::Settings::default());
+    let drain = drain.clone();
+    tasks.spawn(done(async move { link.run(async move { drain.signalled().await }).await }));
+    (aim, handle)
+}
+
+fn supervised(settings: Option<supervisor::Settings>, tasks: &mut JoinSet<Result<()>>) -> (Option<Child>, Option<mpsc::Sender<Command>>) {
+    let Some(settings) = settings else { return (None, None) };
+    let supervisor = Supervisor::new(settings);
+    let (sender, commands) = mpsc::channel(16);
+    let child = Child::new(sender.clone(), supervisor.handle().status());
+    tasks.spawn(async move { supervisor.run(commands).await.context("the gateway's supervisor ended") });
+    (Some(child), Some(sender))
+}
+
+fn secrets_of(
+    settings: &Settings,
+    gateway: Arc<dyn Gateway>,
+    token: TokenFile,
+    tokens: &Tokens,
+    registry: &Registry,
+    drain: &Drain,
+    tasks: &mut JoinSet<Result<()>>,
+) -> Result<Option<watch::Receiver<secrets::View>>> {
+    let metrics = secrets::Metrics::register(registry)?;
+    let Some(settings) = settings.secrets.clone() else { return Ok(None) };
+    let (secrets, view) = Secrets::new(settings, gateway, token, tokens.accepted(), metrics);
+    let drain = drain.clone();
+    tasks.spawn(done(secrets.run(drain)));
+    Ok(Some(view))
+}
+
+/// The first signal drains the gateway, a second one hurries it.
+async fn pass_drain_on(drain: Drain, commands: mpsc::Sender<Command>) {
+    drain.signalled().await;
+    let _ = commands.send(Command::Drain).await;
+    drain.expired().await;
+    let _ = commands.send(Command::Hurry).await;
+}
+
+async fn done(task: impl Future<Output = ()>) -> Result<()> {
+    task.await;
+    Ok(())
+}
+
+/// Where the gateway of a document listens, for people.
+pub fn address(document: &serde_json::Value) -> Option<String> {
+    endpoint(document).map(|endpoint| format!("{}:{}", endpoint.host, endpoint.port))
+}
