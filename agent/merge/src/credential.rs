@@ -1,12 +1,11 @@
 //! What looks like a literal credential, by the name of its key or by its shape.
 
-use std::ops::Range;
-
 use serde_json::Value;
 
 use crate::path::KeyPath;
 use crate::position::Positions;
 use crate::problem::{Problem, ProblemKind};
+use crate::shape::has_shape;
 
 const CURE: &str = "put the value in the mounted secrets and refer to it: \
     { source: \"file\", provider: \"pilotfish\", id: \"/name\" }";
@@ -32,32 +31,6 @@ const SECRET_ENDINGS: [&str; 15] = [
 
 /// More endings that count where every key is the name of an environment variable or a header.
 const VARIABLE_ENDINGS: [&str; 6] = ["key", "pass", "pwd", "credentials", "cookie", "auth"];
-
-/// Beginnings of well-known credentials, and how many characters of their alphabet must follow.
-const SHAPES: [(&str, usize); 22] = [
-    ("sk-", 20),
-    ("sk_live_", 16),
-    ("sk_test_", 16),
-    ("rk_live_", 16),
-    ("whsec_", 16),
-    ("xoxa-", 10),
-    ("xoxb-", 10),
-    ("xoxp-", 10),
-    ("xoxr-", 10),
-    ("xoxs-", 10),
-    ("xapp-", 10),
-    ("ghp_", 20),
-    ("gho_", 20),
-    ("ghu_", 20),
-    ("ghs_", 20),
-    ("ghr_", 20),
-    ("github_pat_", 20),
-    ("glpat-", 16),
-    ("AKIA", 16),
-    ("ASIA", 16),
-    ("AIza", 30),
-    ("hf_", 30),
-];
 
 /// Finds literal credentials in a whole layer file.
 pub(crate) fn check(value: &Value, positions: &Positions, problems: &mut Vec<Problem>) {
@@ -185,127 +158,6 @@ pub(crate) fn is_reference(value: &Value) -> bool {
                 .iter()
                 .all(|key| map.get(*key).is_some_and(Value::is_string))
             && !map.values().filter_map(Value::as_str).any(has_shape)
-    })
-}
-
-/// Whether a text holds something of a credential's shape.
-pub(crate) fn has_shape(text: &str) -> bool {
-    first_shape(text, 0).is_some()
-}
-
-/// Where the first credential from `from` on stands in a text.
-pub(crate) fn first_shape(text: &str, from: usize) -> Option<Range<usize>> {
-    let prefixed = SHAPES
-        .iter()
-        .filter_map(|(prefix, length)| prefixed(text, from, prefix, *length));
-    let others = [
-        bot_token(text, from),
-        web_token(text, from),
-        pem(text, from),
-        userinfo(text, from),
-    ];
-    prefixed
-        .chain(others.into_iter().flatten())
-        .min_by_key(|range| (range.start, usize::MAX - range.end))
-}
-
-fn word(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')
-}
-
-fn word_length(text: &str, from: usize) -> usize {
-    text.as_bytes()[from..]
-        .iter()
-        .take_while(|byte| word(**byte))
-        .count()
-}
-
-fn begins_word(text: &str, at: usize) -> bool {
-    at == 0 || !word(text.as_bytes()[at - 1])
-}
-
-/// A known prefix at the beginning of a word, with enough behind it, among it a digit.
-fn prefixed(text: &str, from: usize, prefix: &str, length: usize) -> Option<Range<usize>> {
-    text[from..].match_indices(prefix).find_map(|(offset, _)| {
-        let start = from + offset;
-        let tail = start + prefix.len();
-        let size = if begins_word(text, start) {
-            word_length(text, tail)
-        } else {
-            0
-        };
-        let digit = text.as_bytes()[tail..tail + size]
-            .iter()
-            .any(u8::is_ascii_digit);
-        (size >= length && digit).then_some(start..tail + size)
-    })
-}
-
-/// A Telegram bot token: a number, a colon, 35 characters.
-fn bot_token(text: &str, from: usize) -> Option<Range<usize>> {
-    text[from..].match_indices(':').find_map(|(offset, _)| {
-        let colon = from + offset;
-        let digits = text.as_bytes()[from..colon]
-            .iter()
-            .rev()
-            .take(16)
-            .take_while(|byte| byte.is_ascii_digit())
-            .count();
-        let size = if (6..=14).contains(&digits) {
-            word_length(text, colon + 1)
-        } else {
-            0
-        };
-        (size >= 34).then_some(colon - digits..colon + 1 + size)
-    })
-}
-
-/// A JSON web token: three parts, the first of them an encoded `{"`.
-fn web_token(text: &str, from: usize) -> Option<Range<usize>> {
-    text[from..].match_indices("eyJ").find_map(|(offset, _)| {
-        let start = from + offset;
-        if !begins_word(text, start) {
-            return None;
-        }
-        let mut end = start;
-        for (part, least) in [10, 8, 6].into_iter().enumerate() {
-            if part > 0 {
-                end += usize::from(text[end..].starts_with('.'));
-            }
-            let size = word_length(text, end);
-            if size < least {
-                return None;
-            }
-            end += size;
-        }
-        Some(start..end)
-    })
-}
-
-fn pem(text: &str, from: usize) -> Option<Range<usize>> {
-    let start = from + text[from..].find("-----BEGIN ")?;
-    let label = text[start..].find("PRIVATE KEY")?;
-    let end = text[start + label..]
-        .find("-----END ")
-        .and_then(|end| {
-            let closing = start + label + end + 9;
-            text[closing..].find("-----").map(|more| closing + more + 5)
-        })
-        .unwrap_or(text.len());
-    Some(start..end)
-}
-
-/// The user and password of a URL.
-fn userinfo(text: &str, from: usize) -> Option<Range<usize>> {
-    text[from..].match_indices("://").find_map(|(offset, _)| {
-        let start = from + offset + 3;
-        let rest = &text[start..];
-        let end = rest
-            .find(|c: char| c.is_whitespace() || matches!(c, '/' | '?' | '#' | '"' | '\''))
-            .unwrap_or(rest.len());
-        let at = rest[..end].rfind('@')?;
-        let (_, password) = rest[..at].split_once(':')?;
-        (is_literal(password)).then_some(start..start + at)
     })
 }
 

@@ -6,6 +6,8 @@ use crate::problem::{Problem, ProblemKind};
 pub const MAX_FILE_BYTES: usize = 1 << 20;
 /// The most bytes the files of one layer may have together.
 pub const MAX_LAYER_BYTES: usize = 4 << 20;
+/// The most files one layer may have.
+pub const MAX_FILES: usize = 256;
 /// How deep brackets may nest.
 pub const MAX_DEPTH: usize = 128;
 

@@ -1,99 +1,17 @@
 //! Layers, and how their files are read.
 
 use std::fmt;
-use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::credential;
-use crate::guard::{self, MAX_LAYER_BYTES};
-use crate::operation::{self, Operation};
-use crate::path::{Error, KeyPath};
+use crate::guard::{MAX_FILES, MAX_LAYER_BYTES};
+use crate::layer_name::LayerName;
+use crate::operation::{self, MAX_OPERATIONS, Operation};
 use crate::position::Positions;
 use crate::problem::{Problem, ProblemKind};
-use crate::scan::scan;
-
-/// The reserved root key of a user layer; it is taken out before the merge.
-const RESERVED: &str = "$pilotfish";
-
-/// Who speaks; a later layer wins over an earlier one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LayerName {
-    /// The platform's defaults.
-    Base,
-    /// The limits of the tier.
-    Plan,
-    /// The user's own settings.
-    User,
-    /// What the gateway itself wrote, in shared mode.
-    Runtime,
-    /// Values that nobody below may change.
-    Policy,
-}
-
-impl LayerName {
-    /// Every layer, the weakest first.
-    pub const ALL: [LayerName; 5] = [
-        LayerName::Base,
-        LayerName::Plan,
-        LayerName::User,
-        LayerName::Runtime,
-        LayerName::Policy,
-    ];
-
-    /// Whether locks and bounds bind this layer. Base, plan and policy are the operator's own.
-    #[must_use]
-    pub fn is_bound(self) -> bool {
-        matches!(self, LayerName::User | LayerName::Runtime)
-    }
-
-    /// The word for this layer.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            LayerName::Base => "base",
-            LayerName::Plan => "plan",
-            LayerName::User => "user",
-            LayerName::Runtime => "runtime",
-            LayerName::Policy => "policy",
-        }
-    }
-}
-
-impl fmt::Display for LayerName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-impl FromStr for LayerName {
-    type Err = Error;
-    fn from_str(text: &str) -> Result<Self, Error> {
-        let found = LayerName::ALL
-            .into_iter()
-            .find(|name| name.as_str() == text);
-        found.ok_or_else(|| Error::UnknownLayer {
-            name: text.to_owned(),
-        })
-    }
-}
-
-/// One file of a layer, as bytes.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Source {
-    /// The name that messages show. `*.patch.json` is read as RFC 6902, everything else as a merge patch.
-    pub file: String,
-    /// What the file holds.
-    pub bytes: Vec<u8>,
-}
-
-impl fmt::Debug for Source {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Source({}, {} bytes)", self.file, self.bytes.len())
-    }
-}
+use crate::reserved;
+use crate::source::{Source, parse_text};
 
 /// What one file says.
 #[derive(Clone)]
@@ -118,6 +36,8 @@ pub struct Layer {
     name: LayerName,
     files: Vec<File>,
     revision: Option<u64>,
+    /// How many RFC 6902 operations the files hold together.
+    operations: usize,
 }
 
 impl fmt::Debug for Layer {
@@ -140,23 +60,18 @@ impl Layer {
             name,
             files: Vec::with_capacity(sources.len()),
             revision: None,
+            operations: 0,
         };
-        let mut problems: Vec<Problem> = check_size(sources).into_iter().collect();
-        if problems.is_empty() {
-            for source in sources {
-                if let Err(found) = layer.read(source) {
-                    let place = |problem: Problem| problem.within(Some(name), &source.file);
-                    problems.extend(found.into_iter().map(place));
-                }
+        if let Some(problem) = check_size(sources) {
+            let layer = Some(name);
+            return Err(vec![Problem { layer, ..problem }]);
+        }
+        let mut problems = Vec::new();
+        for source in sources {
+            if let Err(found) = layer.read(source) {
+                let place = |problem: Problem| problem.within(Some(name), &source.file);
+                problems.extend(found.into_iter().map(place));
             }
-        } else {
-            problems = problems
-                .into_iter()
-                .map(|problem| Problem {
-                    layer: Some(name),
-                    ..problem
-                })
-                .collect();
         }
         if problems.is_empty() {
             Ok(layer)
@@ -183,6 +98,7 @@ impl Layer {
             name,
             files: vec![file],
             revision: None,
+            operations: 0,
         }
     }
 
@@ -219,11 +135,24 @@ impl Layer {
             problems.extend(found);
             for operation in &operations {
                 operation.check_credentials(&positions, &mut problems);
+                if self.name.is_bound() {
+                    reserved::check_operation(operation, &positions, &mut problems);
+                }
+            }
+            self.operations += operations.len();
+            if self.operations > MAX_OPERATIONS {
+                problems.push(operation::too_many(self.operations));
             }
             Body::Patch(operations)
         } else if value.is_object() {
-            self.take_reserved(&mut value, &mut positions, &mut problems);
+            match reserved::take_revision(self.name, &mut value, &mut positions) {
+                Ok(revision) => self.revision = revision.or(self.revision),
+                Err(problem) => problems.push(problem),
+            }
             credential::check(&value, &positions, &mut problems);
+            if self.name.is_bound() {
+                reserved::check_includes(&value, &positions, &mut problems);
+            }
             Body::Merge(value)
         } else {
             return Err(vec![not_an_object(&value, &positions)]);
@@ -238,43 +167,18 @@ impl Layer {
         });
         Ok(())
     }
-
-    /// Takes the reserved key out of a user layer and remembers what it states.
-    fn take_reserved(
-        &mut self,
-        value: &mut Value,
-        positions: &mut Positions,
-        problems: &mut Vec<Problem>,
-    ) {
-        let Some(map) = value
-            .as_object_mut()
-            .filter(|map| map.contains_key(RESERVED))
-        else {
-            return;
-        };
-        let at = positions.member(0, map, RESERVED);
-        let place = positions.at(at).place();
-        positions.take_out(at);
-        let stated = map.shift_remove(RESERVED).unwrap_or_default();
-        let refused = if self.name == LayerName::User {
-            read_revision(&stated).map(|revision| self.revision = revision.or(self.revision))
-        } else {
-            Err("this key is reserved for the user layer")
-        };
-        if let Err(message) = refused {
-            let cure = "only { \"$pilotfish\": { revision: N } } may stand here, in a user layer";
-            let path = KeyPath::root().child(RESERVED);
-            problems.push(
-                Problem::new(ProblemKind::Reserved, message, cure)
-                    .at(place)
-                    .on(&path),
-            );
-        }
-    }
 }
 
 fn check_size(sources: &[Source]) -> Option<Problem> {
     let total: usize = sources.iter().map(|source| source.bytes.len()).sum();
+    if sources.len() > MAX_FILES {
+        let message = format!(
+            "the layer has {} files, the limit is {MAX_FILES}",
+            sources.len()
+        );
+        let cure = "put the settings into fewer files";
+        return Some(Problem::new(ProblemKind::TooLarge, message, cure));
+    }
     if total <= MAX_LAYER_BYTES {
         return None;
     }
@@ -282,20 +186,6 @@ fn check_size(sources: &[Source]) -> Option<Problem> {
     let message = format!("the layer has {total} bytes, the limit is {MAX_LAYER_BYTES}");
     let cure = "make the files of the layer smaller; this is its largest";
     Some(Problem::new(ProblemKind::TooLarge, message, cure).within(None, &largest.file))
-}
-
-fn read_revision(stated: &Value) -> Result<Option<u64>, &'static str> {
-    let map = stated.as_object().ok_or("this must be an object")?;
-    if map.keys().any(|key| key != "revision") {
-        return Err("only `revision` may stand below this key");
-    }
-    match map.get("revision") {
-        None => Ok(None),
-        Some(value) => value
-            .as_u64()
-            .map(Some)
-            .ok_or("`revision` must be a whole number, 0 or more"),
-    }
 }
 
 fn not_an_object(value: &Value, positions: &Positions) -> Problem {
@@ -309,21 +199,160 @@ fn not_an_object(value: &Value, positions: &Positions) -> Problem {
     Problem::new(ProblemKind::NotAnObject, message, cure).at(positions.at(0).place())
 }
 
-/// Guards, scans, then parses one JSON5 text.
-pub(crate) fn parse_text(bytes: &[u8]) -> Result<(Value, Positions), Vec<Problem>> {
-    let text = guard::text(bytes).map_err(|problem| vec![problem])?;
-    let positions = scan(text)?;
-    let value = json5::from_str(text).map_err(|error| vec![syntax(&error)])?;
-    Ok((value, positions))
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::guard::MAX_FILE_BYTES;
 
-fn syntax(error: &json5::Error) -> Problem {
-    let what = error
-        .code()
-        .map_or_else(|| "not JSON5".to_owned(), |code| code.to_string());
-    let one_based = |n: usize| u32::try_from(n).unwrap_or(0).saturating_add(1);
-    let place = error.position().map_or((0, 0), |found| {
-        (one_based(found.line), one_based(found.column))
-    });
-    Problem::new(ProblemKind::Syntax, what, "correct the JSON5 here").at(place)
+    fn parse(name: LayerName, files: &[(&str, &str)]) -> Result<Layer, Vec<Problem>> {
+        let source = |(file, text): &(&str, &str)| Source {
+            file: (*file).to_owned(),
+            bytes: text.as_bytes().to_vec(),
+        };
+        Layer::parse(name, &files.iter().map(source).collect::<Vec<_>>())
+    }
+
+    fn places(problems: &[Problem]) -> Vec<(&'static str, u32, u32, &str)> {
+        let place = |problem: &'_ Problem| (problem.kind.as_str(), problem.line, problem.column);
+        problems
+            .iter()
+            .map(|problem| {
+                let (kind, line, column) = place(problem);
+                (kind, line, column, problem.path.as_str())
+            })
+            .collect()
+    }
+
+    #[test]
+    fn tells_all_problems_of_all_files_with_their_places() {
+        let problems = parse(
+            LayerName::User,
+            &[
+                (
+                    "a.json5",
+                    "{\n  a: 1,\n  b: { c: NaN, c: 2 },\n  a: 1e400,\n}",
+                ),
+                ("b.json5", "// nothing here"),
+                ("c.json5", "[1]"),
+                ("d.json5", "{ token: 'x', $pilotfish: { revision: -1 } }"),
+                (
+                    "e.patch.json",
+                    "[{\"op\":\"add\",\"path\":\"/a/secret\",\"value\":\"x\"},\n{\"op\":\"add\"}]",
+                ),
+                ("f.json5", "{ a: [1, 2 }"),
+                ("g.json5", "{ a: { $include: './x' } }"),
+            ],
+        )
+        .unwrap_err();
+        assert_eq!(
+            places(&problems),
+            [
+                ("not_finite", 3, 11, "b.c"),
+                ("duplicate_key", 3, 16, "b.c"),
+                ("duplicate_key", 4, 3, "a"),
+                ("not_finite", 4, 6, "a"),
+                ("empty", 1, 16, ""),
+                ("not_an_object", 1, 1, ""),
+                ("reserved", 1, 15, "$pilotfish"),
+                ("credential", 1, 3, "token"),
+                ("patch", 2, 1, "1"),
+                ("credential", 1, 33, "a.secret"),
+                ("syntax", 1, 12, "a"),
+                ("reserved", 1, 8, "a.$include"),
+            ]
+        );
+        assert!(
+            problems
+                .iter()
+                .all(|problem| problem.layer == Some(LayerName::User))
+        );
+        assert!(problems.iter().all(|problem| !problem.cure.is_empty()));
+        assert_eq!(problems[0].file, "a.json5");
+        assert_eq!(problems[11].file, "g.json5");
+    }
+
+    #[test]
+    fn refuses_what_would_break_a_parser() {
+        let deep =
+            |open: &str, close: &str, n| format!("{{a: {}{}}}", open.repeat(n), close.repeat(n));
+        let cases = [
+            (deep("[", "]", 10_000), "too_deep"),
+            (deep("{a:", "}", 10_000), "too_deep"),
+            ("[".repeat(1_000_000), "too_deep"),
+            (deep("[", "]", 128), "too_deep"),
+            (format!("{{a: '{}'}}", "x".repeat(5_000_000)), "too_large"),
+            (" ".repeat(MAX_FILE_BYTES), "empty"),
+            (String::new(), "empty"),
+            ("/* */".to_owned(), "empty"),
+            ("{a: Infinity}".to_owned(), "not_finite"),
+            ("{a: -1e400}".to_owned(), "not_finite"),
+            ("{".to_owned(), "syntax"),
+            ("{a: 'x".to_owned(), "syntax"),
+            ("/*".to_owned(), "syntax"),
+            ("{a: 0x}".to_owned(), "syntax"),
+            ("null".to_owned(), "not_an_object"),
+        ];
+        for (text, kind) in cases {
+            let problems = parse(LayerName::Base, &[("x.json5", &text)]).unwrap_err();
+            let start: String = text.chars().take(20).collect();
+            assert_eq!(problems[0].kind.as_str(), kind, "{start}");
+        }
+        assert!(parse(LayerName::Base, &[("x.json5", &deep("[", "]", 127))]).is_ok());
+    }
+
+    #[test]
+    fn limits_the_whole_layer() {
+        let text = format!("{{a: '{}'}}", "x".repeat(MAX_FILE_BYTES - 10));
+        let problems = parse(LayerName::Plan, &[("x.json5", text.as_str()); 5]).unwrap_err();
+        assert_eq!(places(&problems), [("too_large", 0, 0, "")]);
+        assert_eq!(problems[0].layer, Some(LayerName::Plan));
+        let problems = parse(LayerName::Plan, &[("x.json5", "{}"); MAX_FILES + 1]).unwrap_err();
+        assert_eq!(places(&problems), [("too_large", 0, 0, "")]);
+        let half = format!("[{}]", vec!["{op:'remove',path:'/a'}"; 501].join(","));
+        let problems = parse(LayerName::Plan, &[("x.patch.json", half.as_str()); 2]).unwrap_err();
+        assert_eq!(problems[0].kind, ProblemKind::TooLarge);
+    }
+
+    #[test]
+    fn takes_the_revision_out_of_a_user_layer_only() {
+        let text = "{ a: 1, $pilotfish: { revision: 7 }, b: { c: 2 } }";
+        let layer = parse(LayerName::User, &[("u.json5", text)]).unwrap();
+        assert_eq!(layer.stated_revision(), Some(7));
+        let Body::Merge(value) = &layer.files()[0].body else {
+            panic!("a merge patch");
+        };
+        assert_eq!(value, &serde_json::json!({"a": 1, "b": {"c": 2}}));
+        let positions = &layer.files()[0].positions;
+        let ends: Vec<u32> = positions.0.iter().map(|spot| spot.end).collect();
+        assert_eq!(ends, [4, 2, 4, 4]);
+        assert_eq!(positions.at(2).place(), (1, 38));
+        let problems = parse(LayerName::Base, &[("b.json5", text)]).unwrap_err();
+        assert_eq!(places(&problems), [("reserved", 1, 9, "$pilotfish")]);
+        for other in [
+            "{ $pilotfish: 1 }",
+            "{ $pilotfish: { x: 1 } }",
+            "{ $pilotfish: { revision: 'a' } }",
+        ] {
+            assert!(
+                parse(LayerName::User, &[("u.json5", other)]).is_err(),
+                "{other}"
+            );
+        }
+        assert!(
+            parse(LayerName::User, &[("u.json5", "{ $pilotfish: {} }")])
+                .unwrap()
+                .is_empty()
+        );
+    }
+
+    #[test]
+    fn debug_shows_no_content() {
+        let layer = parse(LayerName::User, &[("u.json5", "{ a: 'visible' }")]).unwrap();
+        assert!(!format!("{layer:?}").contains("visible"));
+        let source = Source {
+            file: "f".to_owned(),
+            bytes: b"visible".to_vec(),
+        };
+        assert!(!format!("{source:?}").contains("visible"));
+    }
 }

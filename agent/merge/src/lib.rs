@@ -6,12 +6,16 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+mod apply;
 mod bounds;
 mod breach;
+mod course;
 mod credential;
+mod cursor;
 mod diff;
 mod guard;
 mod layer;
+mod layer_name;
 mod merge;
 mod operation;
 mod path;
@@ -21,15 +25,20 @@ mod provenance;
 mod record;
 mod redact;
 mod render;
+mod reserved;
 mod rules;
 mod runtime;
 mod scan;
+mod search;
+mod shape;
 mod size;
+mod source;
 mod tree;
 
 pub use diff::{Change, changes, diff};
-pub use guard::{MAX_DEPTH, MAX_FILE_BYTES, MAX_LAYER_BYTES};
-pub use layer::{Layer, LayerName, Source};
+pub use guard::{MAX_DEPTH, MAX_FILE_BYTES, MAX_FILES, MAX_LAYER_BYTES};
+pub use layer::Layer;
+pub use layer_name::LayerName;
 pub use merge::{Merged, merge, merge_lenient};
 pub use operation::MAX_OPERATIONS;
 pub use path::{Error, KeyPath, Pattern};
@@ -39,3 +48,4 @@ pub use redact::{REDACTED, redact, redact_change, redact_text, redact_value};
 pub use render::render;
 pub use rules::Rules;
 pub use runtime::{Adoption, Conflict, adopt, yield_to_user};
+pub use source::Source;

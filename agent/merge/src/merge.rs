@@ -5,7 +5,8 @@ use std::fmt;
 use serde_json::Value;
 
 use crate::breach::{Breach, Watch};
-use crate::layer::{Body, File, Layer, LayerName};
+use crate::layer::{Body, File, Layer};
+use crate::layer_name::LayerName;
 use crate::path::KeyPath;
 use crate::problem::{Problem, ProblemKind};
 use crate::provenance::Provenance;
@@ -117,8 +118,7 @@ impl<'a> Fold<'a> {
             .filter(|layer| !without.contains(&layer.name()))
             .collect();
         ordered.sort_by_key(|layer| layer.name());
-        let bound = ordered
-            .partition_point(|layer| !layer.name().is_bound() && layer.name() < LayerName::User);
+        let bound = ordered.partition_point(|layer| layer.name() < LayerName::User);
         let (operator, rest) = ordered.split_at(bound);
         operator.iter().for_each(|layer| fold.lay(layer, None));
         fold.set_required();

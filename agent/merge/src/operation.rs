@@ -7,7 +7,7 @@ use crate::path::KeyPath;
 use crate::position::Positions;
 use crate::problem::{Problem, ProblemKind};
 
-/// The most operations one RFC 6902 file may have: each may cost as much as the document is long.
+/// The most RFC 6902 operations one layer may have: each may cost as much as the document is long.
 pub const MAX_OPERATIONS: usize = 1_000;
 
 /// What an operation does.
@@ -47,10 +47,8 @@ pub(crate) fn read(value: Value, positions: &Positions) -> (Vec<Operation>, Vec<
         return (Vec::new(), vec![problem.at(positions.at(0).place())]);
     };
     if items.len() > MAX_OPERATIONS {
-        let message = format!("{} operations, the limit is {MAX_OPERATIONS}", items.len());
-        let cure = "say the same as a merge patch, or with fewer operations";
-        let problem = Problem::new(ProblemKind::TooLarge, message, cure);
-        return (Vec::new(), vec![problem.at(positions.at(0).place())]);
+        let problem = too_many(items.len()).at(positions.at(0).place());
+        return (Vec::new(), vec![problem]);
     }
     let mut operations = Vec::with_capacity(items.len());
     let mut problems = Vec::new();
@@ -66,6 +64,13 @@ pub(crate) fn read(value: Value, positions: &Positions) -> (Vec<Operation>, Vec<
         at = positions.after(at);
     }
     (operations, problems)
+}
+
+/// The problem of a layer with more operations than the limit.
+pub(crate) fn too_many(count: usize) -> Problem {
+    let message = format!("{count} operations, the limit is {MAX_OPERATIONS} for a layer");
+    let cure = "say the same as a merge patch, or with fewer operations";
+    Problem::new(ProblemKind::TooLarge, message, cure)
 }
 
 fn refuse(why: &str) -> Problem {

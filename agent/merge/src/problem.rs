@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-use crate::layer::LayerName;
+use crate::layer_name::LayerName;
 use crate::path::KeyPath;
 
 /// What sort of problem it is.

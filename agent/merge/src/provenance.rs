@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::layer::LayerName;
+use crate::layer_name::LayerName;
 use crate::path::{KeyPath, index};
 use crate::record::{ARRAY, Entry, GONE, LEAF, OBJECT, Record};
 use crate::tree::Mark;
@@ -80,6 +80,8 @@ impl Provenance {
             self.said(Record::Live, 0, path.segments(), &mut said);
         }
         while said.pop_if(|statement| statement.empty()).is_some() {}
+        // Of what one file says step by step, only its last word counts.
+        said.dedup_by_key(|statement| statement.mark.file);
         let mut statements = said.into_iter().filter_map(|statement| {
             let origin = self.name(statement.mark)?;
             Some((origin, statement.value))

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::layer::LayerName;
+use crate::layer_name::LayerName;
 use crate::provenance::Provenance;
 use crate::tree::{Kind, Mark, Node};
 

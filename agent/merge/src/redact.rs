@@ -2,9 +2,10 @@
 
 use serde_json::Value;
 
-use crate::credential::{first_shape, has_shape, is_literal, is_reference, names_secret};
+use crate::credential::{is_literal, is_reference, names_secret};
 use crate::diff::Change;
 use crate::path::KeyPath;
+use crate::shape::{has_shape, shapes};
 
 /// What stands where a credential stood.
 pub const REDACTED: &str = "[redacted]";
@@ -39,7 +40,7 @@ pub fn redact_change(change: &Change) -> Change {
 pub fn redact_text(text: &str) -> String {
     let mut clean = String::with_capacity(text.len());
     let mut from = 0;
-    while let Some(found) = first_shape(text, from) {
+    for found in shapes(text) {
         clean.push_str(&text[from..found.start]);
         clean.push_str(REDACTED);
         from = found.end;

@@ -5,10 +5,10 @@ use std::fmt;
 use serde_json::{Map, Value};
 
 use crate::bounds::Bound;
-use crate::layer::{Source, parse_text};
 use crate::path::{KeyPath, Pattern};
 use crate::position::{Positions, Spot};
 use crate::problem::{Problem, ProblemKind};
+use crate::source::{Source, parse_text};
 
 const CURE: &str = "correct the locks file; it holds { locks: [\"a.b\", { path, value, why }], bounds: { \"a.c\": { min, max, oneOf } } }";
 

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::diff::{Change, changes, changes_below};
 use crate::path::{KeyPath, Pattern};
+use crate::reserved::holds_include;
 
 /// What became of the gateway's own edits.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -104,7 +105,7 @@ impl Adopter<'_> {
         found: Option<&Value>,
     ) {
         let edits = changes_below(path, written, found);
-        if !allowed || path.is_root() {
+        if !allowed || path.is_root() || found.is_some_and(holds_include) {
             self.adoption.foreign.extend(edits);
             return;
         }

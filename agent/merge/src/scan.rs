@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
+use crate::cursor::{Cursor, white};
 use crate::guard::MAX_DEPTH;
 use crate::path::KeyPath;
 use crate::position::Positions;
@@ -35,9 +36,16 @@ enum Stop {
     TooDeep,
 }
 
+impl From<&'static str> for Stop {
+    fn from(expected: &'static str) -> Self {
+        Stop::Expected(expected)
+    }
+}
+
 impl Stop {
     fn problem(&self, scanner: &Scanner<'_>) -> Problem {
         let found = scanner
+            .cursor
             .peek()
             .map_or("the end of the file".to_owned(), |c| {
                 format!("`{}`", c.escape_debug())
@@ -59,15 +67,12 @@ impl Stop {
                 "make the structure flatter",
             ),
         };
-        problem.at(scanner.place).on(&scanner.path)
+        problem.at(scanner.cursor.place).on(&scanner.path)
     }
 }
 
 struct Scanner<'t> {
-    text: &'t str,
-    at: usize,
-    /// Line and column of `at`, kept as we go: counting them anew for each key would be quadratic.
-    place: (u32, u32),
+    cursor: Cursor<'t>,
     depth: usize,
     path: KeyPath,
     positions: Positions,
@@ -77,9 +82,7 @@ struct Scanner<'t> {
 impl<'t> Scanner<'t> {
     fn new(text: &'t str) -> Self {
         Scanner {
-            text,
-            at: 0,
-            place: (1, 1),
+            cursor: Cursor::new(text),
             depth: 0,
             path: KeyPath::root(),
             positions: Positions::default(),
@@ -88,22 +91,22 @@ impl<'t> Scanner<'t> {
     }
 
     fn document(&mut self) -> Result<(), Stop> {
-        self.blank()?;
-        if self.peek().is_none() {
+        self.cursor.blank()?;
+        if self.cursor.peek().is_none() {
             return Err(Stop::Empty);
         }
-        let at = self.positions.open(self.place);
+        let at = self.positions.open(self.cursor.place);
         self.value()?;
         self.positions.close(at);
-        self.blank()?;
-        match self.peek() {
+        self.cursor.blank()?;
+        match self.cursor.peek() {
             Some(_) => Err(Stop::Expected("the end of the file")),
             None => Ok(()),
         }
     }
 
     fn value(&mut self) -> Result<(), Stop> {
-        match self.peek() {
+        match self.cursor.peek() {
             Some('{') => self.nested(Self::object),
             Some('[') => self.nested(Self::array),
             Some('"' | '\'') => self.string().map(drop),
@@ -120,7 +123,7 @@ impl<'t> Scanner<'t> {
             return Err(Stop::TooDeep);
         }
         self.depth += 1;
-        self.next();
+        self.cursor.next();
         inner(self)?;
         self.depth -= 1;
         Ok(())
@@ -129,22 +132,22 @@ impl<'t> Scanner<'t> {
     fn object(&mut self) -> Result<(), Stop> {
         let mut keys = HashSet::new();
         loop {
-            self.blank()?;
-            if self.eat('}') {
+            self.cursor.blank()?;
+            if self.cursor.eat('}') {
                 return Ok(());
             }
-            let at = self.positions.open(self.place);
+            let at = self.positions.open(self.cursor.place);
             let key = self.key()?;
             self.path.push(&key);
             if !keys.insert(key) {
                 self.duplicate(at);
             }
-            self.blank()?;
-            if !self.eat(':') {
+            self.cursor.blank()?;
+            if !self.cursor.eat(':') {
                 return Err(Stop::Expected("`:` after the key"));
             }
             self.member(at)?;
-            if !self.eat(',') && self.peek() != Some('}') {
+            if !self.cursor.eat(',') && self.cursor.peek() != Some('}') {
                 return Err(Stop::Expected("`,` or `}`"));
             }
         }
@@ -152,14 +155,14 @@ impl<'t> Scanner<'t> {
 
     fn array(&mut self) -> Result<(), Stop> {
         for index in 0_usize.. {
-            self.blank()?;
-            if self.eat(']') {
+            self.cursor.blank()?;
+            if self.cursor.eat(']') {
                 break;
             }
-            let at = self.positions.open(self.place);
+            let at = self.positions.open(self.cursor.place);
             self.path.push(&index.to_string());
             self.member(at)?;
-            if !self.eat(',') && self.peek() != Some(']') {
+            if !self.cursor.eat(',') && self.cursor.peek() != Some(']') {
                 return Err(Stop::Expected("`,` or `]`"));
             }
         }
@@ -167,11 +170,12 @@ impl<'t> Scanner<'t> {
     }
 
     fn member(&mut self, at: usize) -> Result<(), Stop> {
-        self.blank()?;
+        self.cursor.blank()?;
         self.value()?;
         self.positions.close(at);
         self.path.pop();
-        self.blank()
+        self.cursor.blank()?;
+        Ok(())
     }
 
     fn duplicate(&mut self, at: usize) {
@@ -191,17 +195,17 @@ impl<'t> Scanner<'t> {
     }
 
     fn key(&mut self) -> Result<Cow<'t, str>, Stop> {
-        match self.peek() {
+        match self.cursor.peek() {
             Some('"' | '\'') => {
                 let raw = self.string()?;
                 decoded(raw, &raw[1..raw.len() - 1])
             }
             Some(c) if name_char(c) => {
-                let start = self.at;
-                while self.peek().is_some_and(name_char) {
-                    self.next();
+                let start = self.cursor.at;
+                while self.cursor.peek().is_some_and(name_char) {
+                    self.cursor.next();
                 }
-                let raw = &self.text[start..self.at];
+                let raw = self.cursor.since(start);
                 if raw.contains('\\') {
                     decoded(&format!("\"{raw}\""), raw).map(|key| Cow::Owned(key.into_owned()))
                 } else {
@@ -214,21 +218,21 @@ impl<'t> Scanner<'t> {
 
     /// One quoted string with its quotes. Escapes are only skipped; the parser judges them.
     fn string(&mut self) -> Result<&'t str, Stop> {
-        let start = self.at;
-        let quote = self.next();
+        let start = self.cursor.at;
+        let quote = self.cursor.next();
         loop {
-            match self.peek() {
+            match self.cursor.peek() {
                 None | Some('\n' | '\r') => return Err(Stop::Expected("the closing quote")),
                 Some('\\') => {
-                    self.next();
-                    if self.next() == Some('\r') {
-                        self.eat('\n');
+                    self.cursor.next();
+                    if self.cursor.next() == Some('\r') {
+                        self.cursor.eat('\n');
                     }
                 }
                 c => {
-                    self.next();
+                    self.cursor.next();
                     if c == quote {
-                        return Ok(&self.text[start..self.at]);
+                        return Ok(self.cursor.since(start));
                     }
                 }
             }
@@ -236,21 +240,21 @@ impl<'t> Scanner<'t> {
     }
 
     fn word(&mut self, word: &'static str) -> Result<(), Stop> {
-        if !self.text[self.at..].starts_with(word) {
+        if !self.cursor.text[self.cursor.at..].starts_with(word) {
             return Err(Stop::Expected("a value"));
         }
         word.chars().for_each(|_| {
-            self.next();
+            self.cursor.next();
         });
         Ok(())
     }
 
     fn number(&mut self) -> Result<(), Stop> {
-        let (start, place) = (self.at, self.place);
-        if !self.eat('+') {
-            self.eat('-');
+        let (start, place) = (self.cursor.at, self.cursor.place);
+        if !self.cursor.eat('+') {
+            self.cursor.eat('-');
         }
-        let finite = match self.peek() {
+        let finite = match self.cursor.peek() {
             Some('I') => self.word("Infinity").map(|()| false)?,
             Some('N') => self.word("NaN").map(|()| false)?,
             _ => self.decimal_or_hex(start)?,
@@ -265,84 +269,28 @@ impl<'t> Scanner<'t> {
 
     /// Reads a number's body and says whether it is finite.
     fn decimal_or_hex(&mut self, start: usize) -> Result<bool, Stop> {
-        let body = self.at;
-        if self.eat('0') && (self.eat('x') || self.eat('X')) {
-            while self.peek().is_some_and(|c| c.is_ascii_hexdigit()) {
-                self.next();
+        let body = self.cursor.at;
+        if self.cursor.eat('0') && (self.cursor.eat('x') || self.cursor.eat('X')) {
+            while self.cursor.peek().is_some_and(|c| c.is_ascii_hexdigit()) {
+                self.cursor.next();
             }
             return Ok(true);
         }
-        let plain_zero =
-            self.at > body && !matches!(self.peek(), Some('.' | 'e' | 'E' | '0'..='9'));
-        while !plain_zero && matches!(self.peek(), Some('+' | '-' | '.' | 'e' | 'E' | '0'..='9')) {
-            self.next();
+        let plain_zero = self.cursor.at > body
+            && !matches!(self.cursor.peek(), Some('.' | 'e' | 'E' | '0'..='9'));
+        while !plain_zero
+            && matches!(
+                self.cursor.peek(),
+                Some('+' | '-' | '.' | 'e' | 'E' | '0'..='9')
+            )
+        {
+            self.cursor.next();
         }
-        self.text[start..self.at]
+        self.cursor
+            .since(start)
             .parse::<f64>()
             .map(f64::is_finite)
             .map_err(|_| Stop::Expected("a number"))
-    }
-
-    /// Skips white space and comments.
-    fn blank(&mut self) -> Result<(), Stop> {
-        loop {
-            match self.peek() {
-                Some('/') => self.comment()?,
-                Some(c) if white(c) => {
-                    self.next();
-                }
-                _ => return Ok(()),
-            }
-        }
-    }
-
-    fn comment(&mut self) -> Result<(), Stop> {
-        self.next();
-        if self.eat('/') {
-            while !matches!(
-                self.next(),
-                None | Some('\n' | '\r' | '\u{2028}' | '\u{2029}')
-            ) {}
-            return Ok(());
-        }
-        if !self.eat('*') {
-            return Err(Stop::Expected("a comment after `/`"));
-        }
-        loop {
-            match self.next() {
-                None => return Err(Stop::Expected("`*/` at the end of the comment")),
-                Some('*') if self.eat('/') => return Ok(()),
-                Some(_) => {}
-            }
-        }
-    }
-
-    fn peek(&self) -> Option<char> {
-        let rest = &self.text.as_bytes()[self.at..];
-        match rest.first() {
-            Some(&byte) if byte.is_ascii() => Some(char::from(byte)),
-            _ => self.text[self.at..].chars().next(),
-        }
-    }
-
-    fn next(&mut self) -> Option<char> {
-        let c = self.peek()?;
-        self.at += c.len_utf8();
-        let line_ends = c == '\n' || (c == '\r' && self.peek() != Some('\n'));
-        if line_ends {
-            self.place = (self.place.0 + 1, 1);
-        } else {
-            self.place.1 += 1;
-        }
-        Some(c)
-    }
-
-    fn eat(&mut self, wanted: char) -> bool {
-        let found = self.peek() == Some(wanted);
-        if found {
-            self.next();
-        }
-        found
     }
 }
 
@@ -356,14 +304,227 @@ fn decoded<'t>(quoted: &str, inner: &'t str) -> Result<Cow<'t, str>, Stop> {
         .map_err(|_| Stop::Expected("valid escapes in the key"))
 }
 
-fn white(c: char) -> bool {
-    matches!(c, '\t'..='\r' | ' ' | '\u{a0}' | '\u{1680}' | '\u{2000}'..='\u{200a}')
-        || matches!(
-            c,
-            '\u{2028}' | '\u{2029}' | '\u{202f}' | '\u{205f}' | '\u{3000}' | '\u{feff}'
-        )
-}
-
 fn name_char(c: char) -> bool {
     !white(c) && !matches!(c, ':' | ',' | '{' | '}' | '[' | ']' | '"' | '\'' | '/')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::Value;
+
+    /// A number that JSON cannot hold becomes null in the parser; the scan refuses those texts.
+    fn refused_on_purpose(problems: &[Problem]) -> bool {
+        problems.iter().all(|problem| {
+            let kind = problem.kind;
+            kind == ProblemKind::DuplicateKey || kind == ProblemKind::NotFinite
+        })
+    }
+
+    /// The scan and the parser must agree; the parser may refuse more inside tokens.
+    fn agree(text: &str) {
+        let parsed = json5::from_str::<Value>(text);
+        match (scan(text), parsed) {
+            (Ok(positions), Ok(value)) => {
+                let shape = Positions::unknown(&value);
+                let ends = |positions: &Positions| {
+                    positions.0.iter().map(|spot| spot.end).collect::<Vec<_>>()
+                };
+                assert_eq!(ends(&positions), ends(&shape), "{text:?}");
+                check_places(text, &positions, &value);
+            }
+            (Err(problems), Ok(_)) => {
+                assert!(refused_on_purpose(&problems), "{text:?} {problems:?}")
+            }
+            (Ok(_), Err(_)) | (Err(_), Err(_)) => {}
+        }
+    }
+
+    /// Every spot is where its key or element begins.
+    fn check_places(text: &str, positions: &Positions, value: &Value) {
+        let offset = |(line, column): (u32, u32)| {
+            let mut cursor = Cursor::new(text);
+            while cursor.place < (line, column) {
+                cursor.next();
+            }
+            assert_eq!(cursor.place, (line, column));
+            cursor.at
+        };
+        if let Value::Object(map) = value {
+            let mut child = 1;
+            for key in map.keys() {
+                let rest = &text[offset(positions.at(child).place())..];
+                let rest = rest.trim_start_matches(['"', '\'']);
+                if key.chars().all(char::is_alphanumeric) && !text.contains('\\') {
+                    assert!(rest.starts_with(key.as_str()), "{key} {text:?}");
+                }
+                child = positions.after(child);
+            }
+        }
+    }
+
+    #[test]
+    fn agrees_with_the_parser_on_odd_texts() {
+        for text in [
+            "{}",
+            "[]",
+            "{,}",
+            "[,]",
+            "[1,,2]",
+            "[1,]",
+            "{a:1,}",
+            "{a:1,,}",
+            "{'a':1 'b':2}",
+            "{a b:1}",
+            "{a-b:1}",
+            "{\\u0061:1}",
+            "{'\\u0061':1,a:2}",
+            "{'\\x61':[1]}",
+            "{'a\\\nb':1}",
+            "{'a\\\r\nb':1}",
+            "'\u{2028}'",
+            "// x\u{2028}1",
+            "// x\r1",
+            "/* * / **/1",
+            "/**/",
+            "/",
+            "1/",
+            "nul",
+            "nullx",
+            "true false",
+            "+1",
+            "-0",
+            "+.5",
+            "5.",
+            ".",
+            "-",
+            "0x1F",
+            "0xg",
+            "0x",
+            "01",
+            "00",
+            "0e1",
+            "0.5e-3",
+            "1e",
+            "1e+",
+            "--1",
+            "1.2.3",
+            "+Infinity",
+            "-NaN",
+            "Inf",
+            "\u{feff}{a:1}",
+            "{\u{a0}a\u{3000}:\u{2003}1}",
+            "\u{85}1",
+            "{ünï:1,$_:2,〆:3}",
+            "{a\u{200c}b:1}",
+            "{1:2}",
+            "{\"\":1}",
+            "\"\\",
+            "'a\nb'",
+            "'\\u12'",
+            "'\\1'",
+            "{a:{b:[1,{c:'}'}]},d:\"]\"}",
+            "99999999999999999999999999999999999999999999999",
+            "{__proto__:1}",
+        ] {
+            agree(text);
+        }
+    }
+
+    #[test]
+    fn counts_lines_and_columns_in_characters() {
+        let positions = scan("{\n  'é': 1,\r\n\t/* x\n */ b: [\r 2, {c: 3}] }").unwrap();
+        let places: Vec<_> = positions.0.iter().map(|spot| spot.place()).collect();
+        assert_eq!(places, [(1, 1), (2, 3), (4, 5), (5, 2), (5, 5), (5, 6)]);
+    }
+
+    #[test]
+    fn long_lines_take_linear_time() {
+        let member = |n: usize| format!("k{n}:{{}},");
+        let text: String = (0..60_000).map(member).collect();
+        assert_eq!(scan(&format!("{{{text}}}")).unwrap().0.len(), 60_001);
+        assert_eq!(
+            scan(&format!("{{{}}}", "a:NaN,".repeat(100_000)))
+                .unwrap_err()
+                .len(),
+            MOST_PROBLEMS
+        );
+    }
+
+    fn json5_text() -> impl Strategy<Value = String> {
+        let leaf = prop_oneof![
+            Just("null".to_owned()),
+            Just("true".to_owned()),
+            "-?[0-9]{1,4}",
+            "[+-]?[0-9]{0,2}\\.[0-9]{1,3}(e[+-]?[0-9])?",
+            "0x[0-9a-fA-F]{1,4}",
+            "'[a-z \\\\\"]{0,5}'",
+            "\"[a-zé/*{}\\[\\]:,']{0,6}\"",
+        ];
+        let blank = prop_oneof![
+            Just(""),
+            Just(" "),
+            Just("\n"),
+            Just("/*{*/"),
+            Just("//}\n"),
+            Just("\t\r\n")
+        ];
+        let key = prop_oneof!["[a-z$_]{1,3}", "'[a-z .]{0,3}'", "\"[a-zé]{0,3}\""];
+        leaf.prop_recursive(4, 40, 6, move |inner| {
+            let item = (blank.clone(), inner.clone(), blank.clone())
+                .prop_map(|(a, v, b)| format!("{a}{v}{b}"));
+            let member = (blank.clone(), key.clone(), blank.clone(), item.clone())
+                .prop_map(|(a, k, b, v)| format!("{a}{k}{b}:{v}"));
+            prop_oneof![
+                (prop::collection::vec(item, 0..5), any::<bool>()).prop_map(
+                    |(items, comma)| format!(
+                        "[{}{}]",
+                        items.join(","),
+                        if comma && !items.is_empty() { "," } else { "" }
+                    )
+                ),
+                (prop::collection::vec(member, 0..5), any::<bool>()).prop_map(
+                    |(members, comma)| format!(
+                        "{{{}{}}}",
+                        members.join(","),
+                        if comma && !members.is_empty() {
+                            ","
+                        } else {
+                            ""
+                        }
+                    )
+                ),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_the_parser(text in json5_text()) {
+            agree(&text);
+        }
+
+        #[test]
+        fn agrees_with_the_parser_on_broken_text(
+            text in json5_text(),
+            at in any::<prop::sample::Index>(),
+            instead in "[\\[\\]{}:,'\"/*\\\\\n0-9.eExnItN+-]{0,3}",
+        ) {
+            let mut chars: Vec<char> = text.chars().collect();
+            let at = at.index(chars.len());
+            chars.splice(at..=at, instead.chars());
+            agree(&chars.into_iter().collect::<String>());
+        }
+
+        #[test]
+        fn agrees_with_the_parser_on_noise(text in "[\\[\\]{}:,'\"/*\\\\ \n0-9.eExanulI+-]{0,24}") {
+            agree(&text);
+        }
+
+        #[test]
+        fn any_text_is_scanned(text in ".*") {
+            agree(&text);
+        }
+    }
 }
