@@ -4,9 +4,11 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
+use std::time::SystemTime;
 
 use durable::{Target, read_regular};
 use tempfile::TempDir;
@@ -17,21 +19,27 @@ const NEW: &[u8] = &[b'n'; 300_000];
 /// The write path in order: the bytes on the disk before the rename, and the rename before we say so.
 const EXPECTED: [&str; 5] = ["fchmod", "write", "fsync", "renameat", "fsync"];
 
-/// The example binary, which cargo builds beside the tests.
+/// The example binary. `cargo test` builds it beside the tests, but `cargo test --test NAME` does not.
 fn write_once() -> PathBuf {
     let test = std::env::current_exe().unwrap();
-    let binary = test
-        .parent()
-        .unwrap()
-        .parent()
-        .unwrap()
-        .join("examples/write_once");
-    assert!(
-        binary.exists(),
-        "{} is missing: build the examples",
-        binary.display()
-    );
+    let beside = test.parent().unwrap().parent().unwrap();
+    let binary = beside.join("examples/write_once");
+    let built = modified(&binary).expect("build the examples first");
+    let sources = fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src")).unwrap();
+    for source in sources {
+        let source = source.unwrap().path();
+        let fresh = modified(&source).unwrap() <= built;
+        assert!(
+            fresh,
+            "build the examples again: {} is newer",
+            source.display()
+        );
+    }
     binary
+}
+
+fn modified(path: &Path) -> io::Result<SystemTime> {
+    path.metadata()?.modified()
 }
 
 /// Runs the writer under strace.

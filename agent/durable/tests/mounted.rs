@@ -29,6 +29,15 @@ fn publish(dir: &Path, version: u32, files: &[&str]) {
     }
 }
 
+/// Ends the publisher also when the reader fails.
+struct Stop<'a>(&'a AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+}
+
 fn json5(name: &str) -> bool {
     Path::new(name)
         .extension()
@@ -98,17 +107,18 @@ fn a_view_is_of_one_version_while_the_volume_is_swapped() {
     let files: Vec<String> = (0..20).map(|number| format!("{number:02}.json5")).collect();
     let files: Vec<&str> = files.iter().map(String::as_str).collect();
     publish(dir.path(), 0, &files);
-    let stop = AtomicBool::new(false);
+    let going = AtomicBool::new(true);
     thread::scope(|scope| {
         scope.spawn(|| {
             for version in 1.. {
-                if stop.load(Ordering::Relaxed) {
+                if !going.load(Ordering::Relaxed) {
                     break;
                 }
                 publish(dir.path(), version, &files);
                 thread::sleep(std::time::Duration::from_millis(3));
             }
         });
+        let _stop = Stop(&going);
         let mut seen = std::collections::BTreeSet::new();
         for _ in 0..300 {
             let found = read_mounted_dir(dir.path(), &json5, 100, 50);
@@ -125,7 +135,6 @@ fn a_view_is_of_one_version_while_the_volume_is_swapped() {
             );
             seen.insert(versions[0].clone());
         }
-        stop.store(true, Ordering::Relaxed);
         assert!(seen.len() > 10, "only {} versions seen", seen.len());
     });
 }
