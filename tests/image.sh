@@ -48,6 +48,8 @@ show "$CACHE/openclaw-$version/node_modules" "$dir/image/node_modules"
 ln -sfn node_modules/openclaw "$dir/image/openclaw"
 
 become=()
+# In a user namespace of our own the command would hold every capability, and could undo the mounts.
+[ "$(id -u)" = 0 ] || become=(setpriv --inh-caps=-all --ambient-caps=-all --no-new-privs --)
 while [ "$1" != -- ]; do
   case $1 in
     --read-only)

@@ -2,7 +2,6 @@
 
 use std::env;
 use std::ffi::{OsStr, OsString};
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
@@ -19,13 +18,14 @@ use crate::pod::Pod;
 
 static BINARY: OnceLock<PathBuf> = OnceLock::new();
 
-/// The agent's binary, built once for each run of a test program, with the profile of that program.
+/// The agent's binary, built once for each run of a test program, with the profile of that program. `PILOTFISH_AGENT`
+/// names one that is built already, such as the release for benches.
 ///
 /// # Panics
 /// When it does not build.
 #[must_use]
 pub fn agent_binary() -> &'static Path {
-    BINARY.get_or_init(build)
+    BINARY.get_or_init(|| env::var_os("PILOTFISH_AGENT").map_or_else(build, PathBuf::from))
 }
 
 fn build() -> PathBuf {
@@ -90,7 +90,7 @@ impl Agent {
     ) -> Self {
         let mut line: Vec<OsString> = as_gateway_user();
         line.extend(program.iter().map(|word| word.as_ref().to_owned()));
-        line.push(installed(pod).into());
+        line.push(pod.install(agent_binary()).into());
         line.extend(arguments.iter().map(|word| word.as_ref().to_owned()));
         Self::spawn(pod, &line, &[])
     }
@@ -99,11 +99,26 @@ impl Agent {
     #[must_use]
     pub fn supervise<A: AsRef<OsStr>>(pod: &Pod, options: GatewayOptions, arguments: &[A]) -> Self {
         let mut line = Self::inside(pod, options.version);
-        line.push(installed(pod).into());
+        line.push(pod.install(agent_binary()).into());
         line.extend(arguments.iter().map(|word| word.as_ref().to_owned()));
         line.push("--".into());
         line.extend(Gateway::command(pod, options.version));
         Self::spawn(pod, &line, &Gateway::environment(pod, options))
+    }
+
+    /// Starts `pilotfish-agent ARGS… -- PROGRAM…`: the same with any program, such as the fake gateway's.
+    #[must_use]
+    pub fn supervise_program<A: AsRef<OsStr>>(
+        pod: &Pod,
+        arguments: &[A],
+        program: &[OsString],
+        environment: &[(OsString, OsString)],
+    ) -> Self {
+        let mut line: Vec<OsString> = vec![pod.install(agent_binary()).into()];
+        line.extend(arguments.iter().map(|word| word.as_ref().to_owned()));
+        line.push("--".into());
+        line.extend_from_slice(program);
+        Self::spawn(pod, &line, environment)
     }
 
     fn inside(pod: &Pod, version: Version) -> Vec<OsString> {
@@ -139,7 +154,7 @@ impl Agent {
     #[must_use]
     pub fn once<A: AsRef<OsStr>>(pod: &Pod, arguments: &[A]) -> Finished {
         let mut line = as_gateway_user();
-        line.push(installed(pod).into());
+        line.push(pod.install(agent_binary()).into());
         let mut command = bare(&line[0]);
         command
             .args(&line[1..])
@@ -217,18 +232,6 @@ impl Drop for Agent {
             }
         }
     }
-}
-
-/// The binary inside the pod, where the gateway's user can reach it.
-fn installed(pod: &Pod) -> PathBuf {
-    let place = pod.path("bin/pilotfish-agent");
-    if !place.exists() {
-        fs::create_dir_all(pod.path("bin")).unwrap();
-        let part = pod.path("bin/.part");
-        fs::copy(agent_binary(), &part).expect("the agent was built");
-        fs::rename(&part, &place).unwrap();
-    }
-    place
 }
 
 fn as_gateway_user() -> Vec<OsString> {

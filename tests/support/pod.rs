@@ -188,6 +188,23 @@ impl Pod {
         fs::read_to_string(self.tokens.path().join(role)).unwrap()
     }
 
+    /// Copies a program into the pod, where the gateway's user can reach it.
+    ///
+    /// # Panics
+    /// When the program is not there.
+    #[must_use]
+    pub fn install(&self, program: &Path) -> PathBuf {
+        let folder = self.path("bin");
+        let place = folder.join(program.file_name().unwrap());
+        if !place.exists() {
+            fs::create_dir_all(&folder).unwrap();
+            let part = folder.join(".part");
+            fs::copy(program, &part).unwrap_or_else(|why| panic!("{}: {why}", program.display()));
+            fs::rename(&part, &place).unwrap();
+        }
+        place
+    }
+
     /// Writes the user's file as an editor does: a new file, renamed over the old one.
     pub fn edit_user(&self, text: &str) {
         replace(&self.user_file(), text.as_bytes(), 0o644);

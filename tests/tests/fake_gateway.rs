@@ -257,3 +257,49 @@ fn misbehaves_on_demand() {
         Client::new(pod.ports.gateway).try_get("/healthz").is_ok()
     });
 }
+
+#[test]
+fn resolves_its_token_as_the_real_one() {
+    let pod = Pod::new();
+    pod.write_secrets();
+    pod.write_document(&pod.plain_merge());
+    let knobs = Knobs {
+        resolve_token: true,
+        token: String::new(),
+        ..Knobs::default()
+    };
+    let fake = Fake::start(&pod.document(), pod.ports.gateway, knobs);
+    let first = pod.gateway_token();
+    let mut rpc = Rpc::connect(pod.ports.gateway, &first).unwrap();
+    pod.secrets.set("gateway-token", "second");
+    pod.write_secrets();
+    let mut another = Rpc::connect(pod.ports.gateway, &first).unwrap();
+    another.call("secrets.reload", &json!({})).ok();
+    let gone = until_broken(&mut rpc);
+    assert!(gone.contains("gateway auth changed"), "{gone}");
+    let mut rpc = Rpc::connect(pod.ports.gateway, "second").unwrap();
+    // A reference that does not resolve is valid, and never applied.
+    let applied = fake.running();
+    let mut document = pod.plain_merge();
+    document["gateway"]["auth"]["token"]["id"] = json!("/nobody");
+    document["secrets"]["providers"]["pilotfish"]["timeoutMs"] = json!(5000);
+    fake.set(|knobs| knobs.restart_paths.clear());
+    pod.write_document(&document);
+    until("the revision moves on", SOON, || {
+        let config = rpc.call("config.get", &json!({})).unwrap();
+        config["valid"] == true && config["configRevisionHash"] != config["appliedConfigHash"]
+    });
+    let status = rpc.call("status", &json!({})).unwrap();
+    assert_eq!(status["degradedSecretOwners"][0]["ownerId"], "pilotfish");
+    assert_eq!(fake.running(), applied);
+}
+
+fn until_broken(rpc: &mut Rpc) -> String {
+    let end = Instant::now() + SOON;
+    while Instant::now() < end {
+        if let Err(why) = rpc.call("status", &json!({})) {
+            return why.to_string();
+        }
+    }
+    panic!("the connection holds");
+}

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::apply::{examine, restarts};
 use super::knobs::Knobs;
 use super::page::failing;
+use super::secrets;
 use super::world::{World, hash, now_ms};
 
 /// What hello lists.
@@ -58,7 +59,7 @@ pub(crate) fn answer(world: &World, method: &str, params: &Value, scopes: &[Stri
         "config.get" => Ok(config(world, &knobs)),
         "config.set" => set(world, &knobs, params),
         "config.schema.lookup" => lookup(&knobs, params),
-        "secrets.reload" => Ok(json!({ "ok": true, "warningCount": knobs.degraded_secrets.len() })),
+        "secrets.reload" => Ok(reload(world)),
         "status" => Ok(status(world, &knobs)),
         "logs.tail" => Ok(tail(world, params)),
         "gateway.restart.preflight" => Ok(preflight(&knobs)),
@@ -187,6 +188,13 @@ fn status(world: &World, knobs: &Knobs) -> Value {
         status["degradedSecretOwners"] = json!(knobs.degraded_secrets);
     }
     status
+}
+
+/// Reads the secrets of the running document anew.
+fn reload(world: &World) -> Value {
+    let running = world.state.lock().unwrap().running.clone();
+    secrets::take(world, &running);
+    json!({ "ok": true, "warningCount": world.knobs().degraded_secrets.len() })
 }
 
 fn preflight(knobs: &Knobs) -> Value {

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::knobs::{Close, Knobs};
+use super::secrets;
 use super::world::{Found, Phase, World, at, hash, now_ms};
 
 /// How often the file is looked at.
@@ -80,6 +81,11 @@ async fn decide(world: &World, bytes: Vec<u8>) {
         );
         tokio::time::sleep(knobs.apply).await;
         restart(world).await;
+    } else if !secrets::take(world, &found.document) {
+        world.log(
+            "gateway/reload",
+            "config reload failed: SecretProviderResolutionError: gateway.auth.token",
+        );
     } else {
         tokio::time::sleep(knobs.apply).await;
         run(world, &found);
@@ -122,11 +128,11 @@ async fn boot(world: &World) {
     let knobs = world.knobs();
     let bytes = std::fs::read(&world.document).unwrap_or_default();
     let found = examine(&knobs, &bytes);
-    let livable = found.issues.is_empty()
-        && !knobs
-            .unlivable
-            .iter()
-            .any(|path| at(&found.document, path).is_some());
+    let unlivable = knobs
+        .unlivable
+        .iter()
+        .any(|path| at(&found.document, path).is_some());
+    let livable = found.issues.is_empty() && !unlivable && secrets::take(world, &found.document);
     {
         let mut state = world.state.lock().unwrap();
         state.seen = bytes;

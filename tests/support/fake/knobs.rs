@@ -14,6 +14,9 @@ pub struct Knobs {
     pub version: String,
     /// The token that it takes.
     pub token: String,
+    /// Whether the token is what the document refers to instead of `token`: read at the start, at each change and at
+    /// `secrets.reload`.
+    pub resolve_token: bool,
     /// Whether `config.get` and hello tell hashes, and `/startupz` is known: false for the older release.
     pub hashes: bool,
     /// Whether it knows the read-only switch and has it: otherwise `config.set` writes.
@@ -87,6 +90,7 @@ impl Default for Knobs {
         Self {
             version: "2026.9.6".to_owned(),
             token: "fake-token".to_owned(),
+            resolve_token: false,
             hashes: true,
             read_only: true,
             detect: Duration::from_millis(60),

@@ -9,6 +9,7 @@ mod answers;
 mod apply;
 mod knobs;
 mod page;
+mod secrets;
 mod session;
 mod world;
 

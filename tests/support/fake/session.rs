@@ -50,9 +50,14 @@ pub(crate) async fn hold(world: Arc<World>, stream: TcpStream) {
                     Ok(Signal::Break) | Err(_) => break,
                 },
                 Some(frame) = answers.recv() => {
-                    say(&mut socket, frame).await;
                     answered += 1;
-                    if let Some(close) = due(&world, answered) { shut(&mut socket, &close).await; break }
+                    // Decided before the client can react to the answer.
+                    let close = due(&world, answered);
+                    say(&mut socket, frame).await;
+                    if let Some(close) = close {
+                        shut(&mut socket, &close).await;
+                        break;
+                    }
                 }
                 message = socket.next() => match message {
                     Some(Ok(Message::Text(text))) => {
