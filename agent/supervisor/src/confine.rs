@@ -206,6 +206,26 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_survive_the_arguments(
+            ids in proptest::option::of((0_u32.., 0_u32..)),
+            dirs in proptest::collection::vec(proptest::collection::vec(1_u8.., 0..9), 0..4),
+            command in proptest::collection::vec(proptest::collection::vec(1_u8.., 0..9), 0..4),
+        ) {
+            use std::os::unix::ffi::OsStringExt;
+            let confine = Confine {
+                run_as: ids.map(|(uid, gid)| RunAs { uid, gid }),
+                read_only: dirs.into_iter().map(|dir| OsString::from_vec(dir).into()).collect(),
+                command: command.into_iter().map(OsString::from_vec).collect(),
+            };
+            proptest::prop_assert_eq!(
+                &Confine::from_arguments(confine.to_arguments()).unwrap(),
+                &confine
+            );
+        }
+    }
+
     #[test]
     fn senseless_arguments_are_refused() {
         for line in [
