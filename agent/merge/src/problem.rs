@@ -6,6 +6,7 @@ use serde::{Serialize, Serializer};
 
 use crate::layer_name::LayerName;
 use crate::path::KeyPath;
+use crate::redact::redact_text;
 
 /// What sort of problem it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -106,7 +107,7 @@ impl Problem {
             column: 0,
             path: String::new(),
             kind,
-            message: message.into(),
+            message: redact_text(&message.into()),
             cure: cure.to_owned(),
         }
     }
@@ -124,7 +125,7 @@ impl Problem {
     }
 
     pub(crate) fn on(mut self, path: &KeyPath) -> Self {
-        self.path = path.to_string();
+        self.path = redact_text(&path.to_string());
         self
     }
 }

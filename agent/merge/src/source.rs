@@ -24,6 +24,16 @@ impl fmt::Debug for Source {
     }
 }
 
+/// Reads one JSON5 text that is no layer, under the same guards.
+///
+/// # Errors
+/// All that is wrong with it, with `file` as the place.
+pub fn parse(file: &str, bytes: &[u8]) -> Result<Value, Vec<Problem>> {
+    let place = |problem: Problem| problem.within(None, file);
+    let parsed = parse_text(bytes).map(|(value, _)| value);
+    parsed.map_err(|problems| problems.into_iter().map(place).collect())
+}
+
 /// Guards, scans, then parses one JSON5 text.
 pub(crate) fn parse_text(bytes: &[u8]) -> Result<(Value, Positions), Vec<Problem>> {
     let text = guard::text(bytes).map_err(|problem| vec![problem])?;

@@ -11,11 +11,11 @@ use tokio::sync::oneshot;
 use super::Error;
 use super::choose::Candidate;
 use super::document::Document;
-use super::engine::{Engine, Written};
+use super::engine::{Engine, Waiting, Written};
 use super::gateway::{Change, Check, Handed, Health, Issue, Purpose, Trial, Verdict};
 use super::settings::Drift;
 use super::ledger::{Entry, Generation, LayerSet, UserLayer};
-use super::view::{changes, text};
+use super::view::{blamed, changes, text};
 
 /// What a caller waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -183,13 +183,13 @@ impl Engine {
 
     /// While there is a last good document, a new one is not written behind the back of an absent gateway.
     fn must_wait(&self) -> bool {
-        let waited = self.waiting_since.is_some_and(|since| since.elapsed() >= self.settings.absent);
+        let waited = self.waiting.is_some_and(|waiting| waiting.over);
         self.store.ledger().good.is_some() && !self.is_up() && !self.revive && !waited
     }
 
     fn wait_for_gateway(&mut self) -> Result<(), Error> {
         let Some(attempt) = self.attempt.take() else { return Ok(()) };
-        self.waiting_since.get_or_insert_with(tokio::time::Instant::now);
+        self.waiting.get_or_insert(Waiting { since: tokio::time::Instant::now(), over: false });
         let mut report = attempt.report(Outcome::Pending, Some("the gateway is absent; the change is applied when it answers".to_owned()));
         report.waiting_for = Some("the gateway".to_owned());
         self.state(ConfigState::Pending);
@@ -246,7 +246,8 @@ impl Engine {
     fn refused(&mut self, issues: &[Issue]) -> Result<(), Error> {
         let Some(attempt) = self.attempt.take() else { return Ok(()) };
         let problems = self.located(&attempt, issues)?;
-        self.blamed = problems.iter().filter_map(|problem| problem.layer.as_deref()?.parse().ok()).collect();
+        self.blamed = blamed(&problems);
+        self.refusals.clone_from(&problems);
         let reason = problems.iter().map(text).collect::<Vec<_>>().join("\n");
         self.quarantine(&attempt, &reason)?;
         let mut report = attempt.report(Outcome::Refused, Some("the gateway refused the document; nothing was written".to_owned()));
@@ -269,6 +270,7 @@ impl Engine {
     /// In shared mode the gateway writes for us, so that neither side loses an edit.
     fn hand(&mut self, trial: Box<dyn Trial>) -> Result<(), Error> {
         let Some(attempt) = &self.attempt else { return Ok(()) };
+        self.handing = true;
         let (gateway, document) = (Arc::clone(&self.gateway), Arc::clone(&attempt.document));
         let (file, known) = (self.file.clone(), self.written.as_ref().map(|written| Arc::clone(&written.bytes)));
         let still = Box::new(move || file.read().as_deref() == known.as_deref());
@@ -280,8 +282,12 @@ impl Engine {
     }
 
     fn handed(&mut self, handed: &Handed, trial: Box<dyn Trial>) -> Result<(), Error> {
+        self.handing = false;
         match handed {
-            Handed::Written => self.took(),
+            Handed::Written => {
+                self.took();
+                self.drifted()?;
+            }
             Handed::Stale => {
                 self.supersede()?;
                 return self.drifted();
@@ -346,17 +352,19 @@ impl Engine {
         });
         self.metrics.written(number, attempt.started.elapsed());
         self.view.send_modify(|view| view.wrote(number, &attempt.document.sha256));
+        if !self.released {
+            self.release();
+        }
     }
 
     fn proved(&mut self, verdict: Verdict, trial: Box<dyn Trial>) -> Result<(), Error> {
         match verdict {
             Verdict::Refused { issues, reason } => {
-                let blamed = match &self.attempt {
+                let problems = match &self.attempt {
                     Some(attempt) => self.located(attempt, &issues)?,
                     None => Vec::new(),
                 };
-                self.blamed = blamed.iter().filter_map(|problem| problem.layer.as_deref()?.parse().ok()).collect();
-                self.undo(reason)
+                self.undo_because(reason, problems)
             }
             Verdict::Failed { reason } => {
                 self.revive = true;

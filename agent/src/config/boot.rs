@@ -8,7 +8,8 @@ use agent_api::{ConfigState, Outcome};
 
 use super::Error;
 use super::choose::lenient;
-use super::document::Document;
+use super::attempt::Undo;
+use super::document::Evaluation;
 use super::engine::{Engine, Written};
 use super::gateway::Change;
 use super::ledger::{Entry, Generation, LayerSet};
@@ -31,7 +32,7 @@ impl Engine {
         let readings = Readings::read(&self.settings);
         let resolved = Resolved::of(&self.settings, &self.store, &readings)?;
         match self.boot_set(&resolved) {
-            Some(good) => self.boot_with(&good, &resolved)?,
+            Some(good) => self.boot_with(&good, &resolved).await?,
             None => {
                 self.quiet_until = Some(tokio::time::Instant::now());
                 self.consider()?;
@@ -118,7 +119,7 @@ impl Engine {
         Some(set)
     }
 
-    fn boot_with(&mut self, set: &LayerSet, resolved: &Resolved) -> Result<(), Error> {
+    async fn boot_with(&mut self, set: &LayerSet, resolved: &Resolved) -> Result<(), Error> {
         let evaluation = lenient(&self.store, set)?.map_err(Error::Layers)?;
         let barred = self.store.ledger().quarantine_of(&evaluation.document.sha256, None).is_some();
         let evaluation = match (&self.store.ledger().good, barred) {
@@ -130,17 +131,32 @@ impl Engine {
             self.rewrite()?;
         } else {
             let restores = self.store.ledger().good.as_ref().map(|good| good.number);
-            let mut attempt = self.attempt_for(evaluation, set.clone(), "boot");
-            attempt.restores = restores;
-            self.attempt = Some(attempt);
-            self.record()?;
-            self.write_file()?;
-            self.attempt = None;
+            self.bring_back(evaluation, set, restores).await?;
+            return Ok(());
         }
         self.release();
         self.state(ConfigState::Settled);
-        let whole = resolved.is_whole();
-        if whole { self.consider() } else { self.pursue(resolved.clone(), "layers", None) }
+        self.pursue(resolved.clone(), "layers", None)
+    }
+
+    /// Writes the last good layers under the policy in force, and has them proved when the gateway is there.
+    async fn bring_back(&mut self, evaluation: Evaluation, set: &LayerSet, restores: Option<u64>) -> Result<(), Error> {
+        let mut attempt = self.attempt_for(evaluation, set.clone(), "boot");
+        attempt.restores = restores;
+        let report = attempt.report(Outcome::Proved, None);
+        attempt.undo = restores.map(|restores| Undo { report, restores });
+        let change = Change {
+            document: std::sync::Arc::clone(&attempt.document),
+            paths: attempt.paths.clone(),
+            requires_restart: false,
+            revive: false,
+        };
+        self.attempt = Some(attempt);
+        self.record()?;
+        self.write_file()?;
+        let trial = self.gateway.begin(change).await;
+        self.prove(trial);
+        Ok(())
     }
 
     /// The file may have been changed while we were away: it holds our bytes again.
@@ -165,12 +181,9 @@ impl Engine {
     /// The document is in place: the gateway may start.
     pub(super) fn release(&mut self) {
         if let Some(document) = self.current() {
-            self.released(&document);
+            self.released = true;
+            self.gate.open();
+            self.gateway.release(&document);
         }
-    }
-
-    pub(super) fn released(&self, document: &Document) {
-        self.gate.open();
-        self.gateway.release(document);
     }
 }

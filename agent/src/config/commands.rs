@@ -280,8 +280,8 @@ impl Engine {
             problems,
             waiting_for: None,
         };
-        if report.problems.is_empty() {
-            report.reason = Some("this document failed before and is in quarantine".to_owned());
+        if report.problems.iter().all(|problem| matches!(problem.kind.as_str(), "gateway" | "undone")) {
+            report.reason = Some("this document failed before on this version of the gateway and is in quarantine".to_owned());
             report.outcome = Outcome::Quarantined;
         }
         self.answer(waiter.into_iter().collect(), &report);

@@ -16,7 +16,7 @@ const NAMED: usize = 8;
 impl Engine {
     /// Something happened to the document's file.
     pub(super) fn drifted(&mut self) -> Result<(), Error> {
-        let Some(written) = &self.written else { return Ok(()) };
+        let Some(written) = self.written.as_ref().filter(|_| !self.handing) else { return Ok(()) };
         let found = self.file.read();
         if found.as_deref() == Some(&*written.bytes) {
             self.fights.peace();

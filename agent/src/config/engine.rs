@@ -7,30 +7,32 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
-use agent_api::{ConfigState, Outcome};
+use agent_api::{ConfigState, Outcome, ProblemView};
 use config_merge::LayerName;
 use durable::Digest;
 use jiff::Timestamp;
 use service::{Drain, Gate};
 use tokio::sync::{mpsc, watch as channel};
 use tokio::time::{Instant, sleep_until};
-use watch::Watcher;
+use watch::{Change, Watcher};
 
 use super::Error;
-use super::attempt::{Attempt, Step};
-use super::choose::{Choice, choose};
+use super::attempt::{Attempt, Step, Waiter};
+use super::choose::{Candidate, Choice, choose};
 use super::document::{Document, DocumentFile};
 use super::fights::Fights;
 use super::gateway::{Gateway, Presence};
 use super::handle::{Command, Handle};
 use super::ledger::LayerSet;
 use super::metrics::Metrics;
-use super::resolve::Resolved;
+use super::resolve::{Resolved, views};
 use super::settings::Settings;
 use super::source::Readings;
 use super::store::Store;
 use super::view::View;
 
+/// The document's index among the watched paths.
+const DOCUMENT: usize = 0;
 /// Callers that wait for the engine at one time.
 const COMMANDS: usize = 32;
 
@@ -64,19 +66,35 @@ pub struct Engine {
     pub(super) fights: Fights,
     /// Layers that the gateway's last refusal speaks of.
     pub(super) blamed: Vec<LayerName>,
+    /// Problems that were told already.
+    pub(super) complaints: Vec<ProblemView>,
+    /// What the gateway did not take, as long as a layer of it is left out for that.
+    pub(super) refusals: Vec<ProblemView>,
     /// When a layer that is not whole is given up on.
     pub(super) quiet_until: Option<Instant>,
-    /// Since when a change waits for an absent gateway.
-    pub(super) waiting_since: Option<Instant>,
+    /// A change waits for an absent gateway.
+    pub(super) waiting: Option<Waiting>,
+    /// The gateway was allowed to start.
+    pub(super) released: bool,
+    /// The gateway is writing the document for us.
+    pub(super) handing: bool,
     /// The gateway may be dead of the last document: the next one has to bring it back.
     pub(super) revive: bool,
+}
+
+/// A wait for a gateway that does not answer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Waiting {
+    /// Since when.
+    pub since: Instant,
+    /// It lasted so long that the change is written all the same.
+    pub over: bool,
 }
 
 /// What woke the engine.
 enum Wake {
     Drained,
-    Layers,
-    Document,
+    Files(Change),
     Command(Option<Command>),
     Gateway,
     Step(Step),
@@ -107,8 +125,12 @@ impl Engine {
             work: None,
             fights: Fights::default(),
             blamed: Vec::new(),
+            complaints: Vec::new(),
+            refusals: Vec::new(),
             quiet_until: None,
-            waiting_since: None,
+            waiting: None,
+            released: false,
+            handing: false,
             revive: false,
         };
         Ok((engine, handle))
@@ -116,19 +138,17 @@ impl Engine {
 
     /// Lives until told to end. Writes the first document before it does anything else.
     pub async fn run(mut self, drain: Drain) -> Result<(), Error> {
-        let mut layers = self.layers_watcher();
-        let mut document = Watcher::start(vec![self.settings.document.clone()], self.watching());
+        let mut watcher = self.watcher();
         self.boot().await?;
         loop {
-            let modes = layers.modes();
+            let modes = watcher.modes();
             self.view.send_if_modified(|view| view.watch(&modes));
             let timer = self.next_timer();
             let wake = tokio::select! {
                 () = drain.signalled() => Wake::Drained,
                 step = working(&mut self.work) => Wake::Step(step),
                 command = self.commands.recv() => Wake::Command(command),
-                _ = document.changed() => Wake::Document,
-                _ = layers.changed() => Wake::Layers,
+                change = watcher.changed() => Wake::Files(change),
                 Ok(()) = self.presence.changed() => Wake::Gateway,
                 () = sleep_until(timer.unwrap_or_else(far)), if timer.is_some() => Wake::Timer,
             };
@@ -146,26 +166,30 @@ impl Engine {
                 self.step(step)?;
             }
             Wake::Command(Some(command)) => self.command(command),
-            Wake::Document => self.drifted()?,
-            Wake::Layers => self.consider()?,
+            Wake::Files(change) => self.files_changed(&change)?,
             Wake::Gateway => self.gateway_changed()?,
             Wake::Timer => self.timer()?,
         }
         Ok(true)
     }
 
-    fn layers_watcher(&self) -> Watcher {
-        let paths = self.settings.layers.values().chain(&self.settings.locks).cloned().collect();
-        Watcher::start(paths, self.watching())
+    /// One watcher for everything, the document first: a node has few inotify instances.
+    fn watcher(&self) -> Watcher {
+        let document = std::iter::once(&self.settings.document);
+        let paths = document.chain(self.settings.layers.values()).chain(&self.settings.locks).cloned().collect();
+        Watcher::start(paths, watch::Settings { poll_interval: self.settings.poll, ..watch::Settings::default() })
     }
 
-    fn watching(&self) -> watch::Settings {
-        watch::Settings { poll_interval: self.settings.poll, ..watch::Settings::default() }
+    fn files_changed(&mut self, change: &Change) -> Result<(), Error> {
+        if change.contains(DOCUMENT) {
+            self.drifted()?;
+        }
+        if change.indices().any(|index| index != DOCUMENT) { self.consider() } else { Ok(()) }
     }
 
     /// The next moment at which something is due.
     fn next_timer(&self) -> Option<Instant> {
-        let absent = self.waiting_since.map(|since| since + self.settings.absent);
+        let absent = self.waiting.filter(|waiting| !waiting.over).map(|waiting| waiting.since + self.settings.absent);
         let pause = self.store.ledger().paused_until.map(in_that_time);
         [self.quiet_until, absent, pause, self.fights.due()].into_iter().flatten().min()
     }
@@ -174,6 +198,13 @@ impl Engine {
         if self.store.ledger().paused_until.is_some() && !self.is_paused() {
             self.end_pause()?;
         }
+        if let Some(waiting) = &mut self.waiting
+            && !waiting.over
+            && waiting.since.elapsed() >= self.settings.absent
+        {
+            waiting.over = true;
+            tracing::error!("the gateway has been absent for {} s: the change that waits for it is written now", self.settings.absent.as_secs());
+        }
         self.drifted()?;
         self.consider()
     }
@@ -181,11 +212,11 @@ impl Engine {
     fn gateway_changed(&mut self) -> Result<(), Error> {
         let presence = self.presence.borrow_and_update().clone();
         self.view.send_modify(|view| view.presence = presence.clone());
-        if presence.version().is_some() && self.attempt.is_none() {
-            self.waiting_since = None;
-            return self.consider();
+        if presence.version().is_none() {
+            return Ok(());
         }
-        Ok(())
+        self.waiting = None;
+        if self.attempt.is_none() { self.consider() } else { Ok(()) }
     }
 
     /// Looks at the layers and starts what they ask for, if it is new.
@@ -213,34 +244,49 @@ impl Engine {
     }
 
     /// Starts the best candidate that these layers give.
-    pub(super) fn pursue(&mut self, resolved: Resolved, actor: &str, waiter: Option<super::attempt::Waiter>) -> Result<(), Error> {
-        let problems = resolved.problems();
+    pub(super) fn pursue(&mut self, resolved: Resolved, actor: &str, waiter: Option<Waiter>) -> Result<(), Error> {
         let version = self.version();
         match choose(&self.store, resolved, version.as_deref(), &self.blamed)? {
-            Choice::Nothing(problems) => {
-                self.nothing(&problems);
+            Choice::Nothing(mut problems) => {
+                problems.extend(self.refusals.clone());
+                self.complain(&problems);
+                self.state(ConfigState::Refused);
+                if self.written.is_none() {
+                    self.gate.close("there is no valid document: the layers have problems");
+                }
                 self.answer_refused(waiter, actor, problems);
+                Ok(())
             }
-            Choice::Candidate(candidate) => {
-                self.view.send_modify(|view| view.layers(&candidate, &problems));
-                self.start(*candidate, actor, waiter)?;
-            }
+            Choice::Candidate(candidate) => self.take(*candidate, actor, waiter),
         }
-        Ok(())
     }
 
-    /// Nothing can be written: say why, once, and go on with what is there.
-    fn nothing(&mut self, problems: &[agent_api::ProblemView]) {
-        let news = self.view.send_if_modified(|view| view.refused(problems));
-        if news {
+    fn take(&mut self, candidate: Candidate, actor: &str, mut waiter: Option<Waiter>) -> Result<(), Error> {
+        if candidate.reverted.is_empty() {
+            self.refusals.clear();
+        } else {
+            self.answer_refused(waiter.take(), actor, self.refusals.clone());
+        }
+        let mut problems: Vec<ProblemView> = candidate.layers.iter().flat_map(|layer| layer.problems.clone()).collect();
+        problems.extend(self.refusals.clone());
+        problems.extend(views(&candidate.evaluation.left_out));
+        self.complain(&problems);
+        self.view.send_modify(|view| view.layers(&candidate));
+        self.start(candidate, actor, waiter)
+    }
+
+    /// Says what stands in the way, once.
+    fn complain(&mut self, problems: &[ProblemView]) {
+        let known = std::mem::replace(&mut self.complaints, problems.to_vec());
+        let news: Vec<&ProblemView> = problems.iter().filter(|problem| !known.contains(problem) && !self.refusals.contains(problem)).collect();
+        if !news.is_empty() {
             self.metrics.applied(Outcome::Refused);
-            for problem in problems {
-                tracing::error!("{}", super::view::text(problem));
-            }
         }
-        if self.written.is_none() {
-            self.gate.close("no valid document: the layers have problems");
+        for problem in news {
+            tracing::warn!("refused: {}", super::view::text(problem));
         }
+        let problems = problems.to_vec();
+        self.view.send_if_modified(|view| std::mem::replace(&mut view.problems, problems.clone()) != problems);
     }
 
     pub(super) fn version(&self) -> Option<String> {

@@ -66,8 +66,10 @@ impl Engine {
             proof: None,
             reason: Some("the gateway wrote it itself".to_owned()),
         }))?;
-        let version = self.version();
-        self.store.append(Entry::Good { number, version })?;
+        if self.attempt.is_none() {
+            let version = self.version();
+            self.store.append(Entry::Good { number, version })?;
+        }
         self.view.send_modify(|view| view.wrote(number, &found.sha256));
         self.written = Some(Written { number, set: resolved.set, bytes: found.bytes.into(), sha256: found.sha256 });
         Ok(())

@@ -16,12 +16,20 @@ use super::ledger::{Entry, Generation, LayerSet, Quarantine, UserLayer};
 use super::view::changes;
 
 impl Engine {
-    /// The change on its way failed: brings the last good layers back.
+    /// The change on its way failed, in a way that names no place: brings the last good layers back.
     pub(super) fn undo(&mut self, reason: String) -> Result<(), Error> {
+        let problem = self.attempt.as_ref().map(|attempt| super::view::undone(&attempt.changes, &reason));
+        self.undo_because(reason, problem.into_iter().collect())
+    }
+
+    /// The change on its way failed, and these are the places.
+    pub(super) fn undo_because(&mut self, reason: String, problems: Vec<ProblemView>) -> Result<(), Error> {
         let Some(attempt) = self.attempt.take() else { return Ok(()) };
         if let Some(undo) = attempt.undo {
             return self.lost(undo, &reason, attempt.waiters);
         }
+        self.blamed = super::view::blamed(&problems);
+        self.refusals = problems;
         self.quarantine(&attempt, &reason)?;
         self.give_user_back(&attempt)?;
         let mut report = attempt.report(Outcome::RolledBack, Some(reason.clone()));
@@ -112,6 +120,7 @@ impl Engine {
     /// A newer change takes the place of the one on its way.
     pub(super) fn supersede(&mut self) -> Result<(), Error> {
         self.work = None;
+        self.handing = false;
         let Some(attempt) = self.attempt.take() else { return Ok(()) };
         let report = attempt.report(Outcome::Superseded, Some("a newer change took its place".to_owned()));
         let proved = attempt.proof.is_some();

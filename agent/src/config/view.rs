@@ -76,23 +76,9 @@ impl View {
         self.proved = Some(generation);
     }
 
-    pub(super) fn layers(&mut self, candidate: &Candidate, problems: &[ProblemView]) {
+    pub(super) fn layers(&mut self, candidate: &Candidate) {
         self.layers.clone_from(&candidate.layers);
         self.left_out = views(&candidate.evaluation.left_out);
-        self.problems = candidate.layers.iter().flat_map(|layer| layer.problems.clone()).collect();
-        for problem in problems {
-            if !self.problems.contains(problem) {
-                self.problems.push(problem.clone());
-            }
-        }
-    }
-
-    /// True when these problems are news.
-    pub(super) fn refused(&mut self, problems: &[ProblemView]) -> bool {
-        self.state = ConfigState::Refused;
-        let news = self.problems != problems;
-        self.problems = problems.to_vec();
-        news
     }
 
     pub(super) fn has_problems(&self) -> bool {
@@ -160,6 +146,22 @@ pub fn located(issue: &Issue, provenance: &Provenance) -> ProblemView {
         kind: "gateway".to_owned(),
         message: issue.message.clone(),
         cure: "correct the value; the gateway takes this document as soon as it is valid".to_owned(),
+    }
+}
+
+/// A change that did not hold, as a problem at the place of its first key.
+pub fn undone(changes: &[ChangeView], reason: &str) -> ProblemView {
+    let first = changes.iter().find(|change| change.origin.is_some());
+    let origin = first.and_then(|change| change.origin.as_ref());
+    ProblemView {
+        layer: origin.map(|origin| origin.layer.clone()),
+        file: origin.map(|origin| origin.file.clone()).unwrap_or_default(),
+        line: origin.map_or(0, |origin| origin.line),
+        column: origin.map_or(0, |origin| origin.column),
+        path: first.map(|change| change.path.clone()).unwrap_or_default(),
+        kind: "undone".to_owned(),
+        message: reason.to_owned(),
+        cure: "change the layer; this same document is not tried again on this version of the gateway".to_owned(),
     }
 }
 

@@ -66,10 +66,7 @@ impl OpenClawTrial {
     pub async fn begin(gateway: Arc<OpenClaw>, change: Change) -> Self {
         let presence = gateway.presence.borrow().clone();
         let was_up = presence.version().is_some();
-        let revision_before = match gateway.link.connection() {
-            Ok(connection) => connection.config_get(Parsed::Skip).await.ok().and_then(|snapshot| snapshot.revision),
-            Err(_) => None,
-        };
+        let revision_before = revision(&gateway).await;
         Self {
             boot_before: boot_id(&presence),
             failing_before: BTreeSet::new(),
@@ -137,8 +134,7 @@ impl OpenClawTrial {
 
     async fn snapshot(&self) -> Option<ConfigSnapshot> {
         let connection = self.gateway.link.connection().ok()?;
-        let parsed = if self.revision_before.is_none() { Parsed::Keep } else { Parsed::Skip };
-        connection.config_get(parsed).await.ok()
+        connection.config_get(Parsed::Skip).await.ok()
     }
 
     async fn judge(&mut self, snapshot: &ConfigSnapshot, clocks: &mut Clocks) -> Option<Verdict> {
@@ -305,6 +301,13 @@ impl Trial for OpenClawTrial {
     async fn probation(&mut self, lasts: Duration) -> Health {
         super::probation::probation(self, lasts).await
     }
+}
+
+/// The revision in the file, of a gateway that is there and not busy.
+async fn revision(gateway: &OpenClaw) -> Option<String> {
+    let connection = gateway.link.connection().ok()?;
+    let snapshot = timeout(Duration::from_secs(1), connection.config_get(Parsed::Skip)).await.ok()?;
+    snapshot.ok()?.revision
 }
 
 async fn child_changed(child: &mut Option<super::Child>) {

@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use service::Drain;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
-use watch::Watcher;
+use ::watch::{Settings as Watching, Watcher};
 
 use crate::config::gateway::{Gateway, Reloaded};
 
@@ -77,7 +77,7 @@ impl Secrets {
 
     /// Follows the source until told to end.
     pub async fn run(mut self, drain: Drain) {
-        let watching = watch::Settings { poll_interval: self.settings.poll, ..watch::Settings::default() };
+        let watching = Watching { poll_interval: self.settings.poll, ..Watching::default() };
         let mut source = Watcher::start(vec![self.settings.source.clone()], watching);
         loop {
             let retry = self.retry.map(|(at, _)| at);
