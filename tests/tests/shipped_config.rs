@@ -4,10 +4,11 @@
     reason = "a test that unwraps fails with its line"
 )]
 
+use std::fs;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use support::{Gateway, Pod, Version};
+use support::{Gateway, Pod, Rpc, RpcError, Version};
 
 /// The validator's word on the pod's layers.
 fn verdict(pod: &Pod, version: Version) -> Value {
@@ -57,7 +58,25 @@ fn serves(version: Version) {
         "{:#?}",
         gateway.log()
     );
+    writes_nothing(&pod, &mut rpc, &config);
     gateway.stop(Duration::from_secs(60));
+}
+
+/// With its folder mounted read-only no release can touch its document: a write is a check.
+fn writes_nothing(pod: &Pod, rpc: &mut Rpc, config: &Value) {
+    let before = fs::read(pod.document()).unwrap();
+    let good = pod.plain_merge();
+    let mut bad = good.clone();
+    bad["gateway"]["reload"]["mode"] = json!("sometimes");
+    for (candidate, code) in [(good, "UNAVAILABLE"), (bad, "INVALID_REQUEST")] {
+        let params = json!({ "raw": candidate.to_string(), "baseHash": config["hash"] });
+        match rpc.call("config.set", &params) {
+            Err(RpcError::Refused(error)) => assert_eq!(error["code"], code, "{error}"),
+            other => panic!("{code}: {other:?}"),
+        }
+    }
+    assert_eq!(fs::read(pod.document()).unwrap(), before);
+    assert_eq!(fs::read_dir(pod.path("doc")).unwrap().count(), 1);
 }
 
 #[test]
