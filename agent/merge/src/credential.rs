@@ -120,16 +120,21 @@ pub(crate) fn names_secret(path: &[String]) -> bool {
     let Some(key) = names.next() else {
         return false;
     };
-    let key = squeezed(key);
     let parent = names.next().map(String::as_str);
     let variable = matches!(parent, Some("env" | "vars" | "headers"));
-    SECRET_ENDINGS.iter().any(|ending| key.ends_with(ending))
-        || (variable && VARIABLE_ENDINGS.iter().any(|ending| key.ends_with(ending)))
+    SECRET_ENDINGS.iter().any(|ending| ends_with(key, ending))
+        || (variable && VARIABLE_ENDINGS.iter().any(|ending| ends_with(key, ending)))
 }
 
-fn squeezed(key: &str) -> String {
-    let letters = key.chars().filter(|c| c.is_alphanumeric());
-    letters.flat_map(char::to_lowercase).collect()
+/// Whether a key ends so, whatever its case and separators.
+fn ends_with(key: &str, ending: &str) -> bool {
+    let mut letters = key.bytes().rev().filter(u8::is_ascii_alphanumeric);
+    let mut wanted = ending.bytes().rev();
+    wanted.all(|byte| {
+        letters
+            .next()
+            .is_some_and(|letter| letter.eq_ignore_ascii_case(&byte))
+    })
 }
 
 /// Whether a string under a credential's key is the credential itself: not empty, not `${VAR}`.

@@ -74,10 +74,15 @@ impl Adopter<'_> {
             written.and_then(Value::as_object),
             found.and_then(Value::as_object),
         );
+        // One side has keys and the other has nothing: what is allowed may lie further down.
+        let one_sided = match (old, new) {
+            (Some(keys), None) => found.is_none() && !keys.is_empty(),
+            (None, Some(keys)) => written.is_none() && !keys.is_empty(),
+            _ => false,
+        };
         let both = old.is_some() && new.is_some();
-        let partly =
-            !allowed && (old.is_some() || written.is_none()) && (new.is_some() || found.is_none());
-        if !both && !(partly && (old.or(new).is_some_and(|map| !map.is_empty()))) {
+        let further = both || (one_sided && !allowed);
+        if !further {
             self.take(path, allowed, written, found);
             return;
         }
@@ -110,8 +115,8 @@ impl Adopter<'_> {
             return;
         }
         let ours = path.find(self.before).filter(|ours| {
-            let same = Some(*ours) == written || Some(*ours) == found;
-            !same && !(ours.is_null() && written.is_none()) && !ours.is_object()
+            let ours_says = if ours.is_null() { None } else { Some(*ours) };
+            ours_says != written && ours_says != found && !ours.is_object()
         });
         if let Some(ours) = ours {
             self.adoption.conflicts.push(Conflict {

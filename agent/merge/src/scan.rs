@@ -67,14 +67,14 @@ impl Stop {
                 "make the structure flatter",
             ),
         };
-        problem.at(scanner.cursor.place).on(&scanner.path)
+        problem.at(scanner.cursor.place).on(&scanner.key_path())
     }
 }
 
 struct Scanner<'t> {
     cursor: Cursor<'t>,
     depth: usize,
-    path: KeyPath,
+    path: Vec<Cow<'t, str>>,
     positions: Positions,
     problems: Vec<Problem>,
 }
@@ -84,7 +84,7 @@ impl<'t> Scanner<'t> {
         Scanner {
             cursor: Cursor::new(text),
             depth: 0,
-            path: KeyPath::root(),
+            path: Vec::new(),
             positions: Positions::default(),
             problems: Vec::new(),
         }
@@ -138,7 +138,7 @@ impl<'t> Scanner<'t> {
             }
             let at = self.positions.open(self.cursor.place);
             let key = self.key()?;
-            self.path.push(&key);
+            self.path.push(key.clone());
             if !keys.insert(key) {
                 self.duplicate(at);
             }
@@ -160,7 +160,7 @@ impl<'t> Scanner<'t> {
                 break;
             }
             let at = self.positions.open(self.cursor.place);
-            self.path.push(&index.to_string());
+            self.path.push(Cow::Owned(index.to_string()));
             self.member(at)?;
             if !self.cursor.eat(',') && self.cursor.peek() != Some(']') {
                 return Err(Stop::Expected("`,` or `]`"));
@@ -178,6 +178,15 @@ impl<'t> Scanner<'t> {
         Ok(())
     }
 
+    fn key_path(&self) -> KeyPath {
+        KeyPath::from(
+            self.path
+                .iter()
+                .map(|key| key.to_string())
+                .collect::<Vec<_>>(),
+        )
+    }
+
     fn duplicate(&mut self, at: usize) {
         let cure = "keep one of the two";
         let problem = Problem::new(
@@ -190,7 +199,7 @@ impl<'t> Scanner<'t> {
 
     fn tell(&mut self, problem: Problem) {
         if self.problems.len() < MOST_PROBLEMS {
-            self.problems.push(problem.on(&self.path));
+            self.problems.push(problem.on(&self.key_path()));
         }
     }
 

@@ -213,7 +213,7 @@ impl<'s> Search<'s> {
                 if lock || (!stays && operators.contains(path)) {
                     hits.push(path.clone());
                 }
-                !(lock && !hits.is_empty())
+                !lock || hits.is_empty()
             });
             for path in hits {
                 if lock {

@@ -30,6 +30,9 @@ const SHAPES: [(&str, usize); 22] = [
     ("hf_", 30),
 ];
 
+/// No known credential is shorter.
+const SHORTEST: usize = 15;
+
 /// Whether a text holds something of a credential's shape.
 pub(crate) fn has_shape(text: &str) -> bool {
     all(text).next().is_some()
@@ -50,76 +53,78 @@ pub(crate) fn shapes(text: &str) -> Vec<Range<usize>> {
 }
 
 fn all(text: &str) -> impl Iterator<Item = Range<usize>> {
-    SHAPES
-        .iter()
-        .flat_map(|(prefix, length)| prefixed(text, prefix, *length))
-        .chain(bot_tokens(text))
-        .chain(web_tokens(text))
+    words(text)
+        .filter_map(|word| known(text, &word).or_else(|| token(text, &word)))
         .chain(private_keys(text))
         .chain(passwords(text))
 }
 
-fn word(byte: u8) -> bool {
+fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')
 }
 
 fn word_length(text: &str, from: usize) -> usize {
     let rest = &text.as_bytes()[from..];
-    rest.iter().take_while(|byte| word(**byte)).count()
+    rest.iter().take_while(|byte| is_word(**byte)).count()
 }
 
-fn begins_word(text: &str, at: usize) -> bool {
-    at == 0 || !word(text.as_bytes()[at - 1])
-}
-
-/// A known prefix at the beginning of a word, with enough behind it that no ordinary word has.
-fn prefixed(text: &str, prefix: &str, length: usize) -> impl Iterator<Item = Range<usize>> {
-    let starts = text.match_indices(prefix).map(|(start, _)| start);
-    starts.filter_map(move |start| {
-        let tail = start + prefix.len();
-        if !begins_word(text, start) {
-            return None;
-        }
-        let size = word_length(text, tail);
-        let tail_bytes = &text.as_bytes()[tail..tail + size];
-        let odd = tail_bytes.iter().any(u8::is_ascii_digit)
-            || (size == length && tail_bytes.iter().all(u8::is_ascii_uppercase));
-        (size >= length && odd).then_some(start..tail + size)
+/// The words of a text: the longest runs of letters, digits, `_` and `-`.
+fn words(text: &str) -> impl Iterator<Item = Range<usize>> {
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let start = at + bytes[at..].iter().position(|byte| is_word(*byte))?;
+        at = start + word_length(text, start);
+        Some(start..at)
     })
 }
 
-/// Telegram bot tokens: a number, a colon, 35 characters.
-fn bot_tokens(text: &str) -> impl Iterator<Item = Range<usize>> {
-    text.match_indices(':').filter_map(move |(colon, _)| {
-        let before = text.as_bytes()[..colon].iter().rev().take(16);
-        let digits = before.take_while(|byte| byte.is_ascii_digit()).count();
-        if !(6..=14).contains(&digits) {
-            return None;
-        }
-        let size = word_length(text, colon + 1);
-        (size >= 34).then_some(colon - digits..colon + 1 + size)
-    })
+/// A known prefix, with enough behind it that no ordinary word has.
+fn known(text: &str, word: &Range<usize>) -> Option<Range<usize>> {
+    if word.len() < SHORTEST {
+        return None;
+    }
+    let starts = |(prefix, _): &&(&str, usize)| text[word.start..].starts_with(prefix);
+    let (prefix, length) = SHAPES.iter().find(starts)?;
+    let tail = &text.as_bytes()[word.start + prefix.len()..word.end];
+    let odd = tail.iter().any(u8::is_ascii_digit)
+        || (tail.len() == *length && tail.iter().all(u8::is_ascii_uppercase));
+    (tail.len() >= *length && odd).then(|| word.clone())
 }
 
-/// JSON web tokens: three parts, the first of them an encoded `{"`.
-fn web_tokens(text: &str) -> impl Iterator<Item = Range<usize>> {
-    text.match_indices("eyJ").filter_map(move |(start, _)| {
-        if !begins_word(text, start) {
-            return None;
+/// A Telegram bot token (a number, a colon, 35 characters) or a JSON web token (three parts, the
+/// first of them an encoded `{"`).
+fn token(text: &str, word: &Range<usize>) -> Option<Range<usize>> {
+    let rest = &text[word.start..];
+    let follows = |end: usize, mark: char| {
+        let marked = text[end..].starts_with(mark);
+        if marked {
+            word_length(text, end + 1)
+        } else {
+            0
         }
-        let mut end = start;
-        for least in [10, 8, 6] {
-            if end > start {
-                end += usize::from(text[end..].starts_with('.'));
-            }
-            let size = word_length(text, end);
-            if size < least {
-                return None;
-            }
-            end += size;
-        }
-        Some(start..end)
-    })
+    };
+    if rest.starts_with("eyJ") {
+        let second = follows(word.end, '.');
+        let third = if second >= 8 {
+            follows(word.end + 1 + second, '.')
+        } else {
+            0
+        };
+        let end = word.end + second + third + 2;
+        return (word.len() >= 10 && third >= 6).then_some(word.start..end);
+    }
+    let digits = text[word.clone()]
+        .bytes()
+        .rev()
+        .take_while(u8::is_ascii_digit)
+        .count();
+    let size = if (6..=14).contains(&digits) {
+        follows(word.end, ':')
+    } else {
+        0
+    };
+    (size >= 34).then_some(word.end - digits..word.end + 1 + size)
 }
 
 /// Private keys in PEM, up to their last line.
