@@ -1,0 +1,231 @@
+//! `make demo`: what Pilotfish promises, shown on a real gateway, one line for each with its time.
+//!
+//! Ends with 0 when everything was seen, else with 1.
+#![expect(clippy::print_stdout, reason = "a demo prints")]
+#![expect(clippy::unwrap_used, reason = "a stage that cannot be set ends the demo")]
+
+use std::io::{IsTerminal, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::{Value, json};
+use support::{Agent, Instance, Pod, Version, arguments, newest};
+
+const LONG: Duration = Duration::from_secs(120);
+
+type Scene = fn(&mut Instance) -> String;
+
+const SCENES: &[(&str, Scene)] = &[
+    ("a change is proved while the gateway runs", hot),
+    ("a change that needs a restart is proved after it", restart),
+    ("a locked key is refused, with its place", locked),
+    ("a typo is refused by the gateway before it is written", typo),
+    ("TLS without its certificate is undone", tls),
+    ("a token reference that does not resolve is undone", token_reference),
+    ("password mode without a password is undone", password),
+    ("an address that this machine does not have is undone", no_such_address),
+    ("a port that is taken is undone", taken_port),
+    ("the document is mounted read-only: the gateway cannot edit it", mounted),
+    ("a foreign edit is put back before the gateway applies it", foreign),
+    ("a secret is rotated, and the gateway's token with it", rotated),
+    ("the agent is killed with -9 in the middle of a change", killed),
+];
+
+fn main() -> ExitCode {
+    println!("A real OpenClaw gateway {} starts under the agent …", Version::Newest.number());
+    let started = Instant::now();
+    let mut instance = Instance::supervised(Pod::new(), newest(), &[]);
+    println!("  up and proved after {:.1} s, generation {}\n", started.elapsed().as_secs_f64(), instance.generation());
+    let mut failed = 0;
+    for (title, scene) in SCENES {
+        failed += usize::from(!play(title, *scene, &mut instance));
+    }
+    println!("\n{} of {} seen", SCENES.len() - failed, SCENES.len());
+    ExitCode::from(u8::from(failed > 0))
+}
+
+fn play(title: &str, scene: Scene, instance: &mut Instance) -> bool {
+    let terminal = std::io::stdout().is_terminal();
+    let (green, red, end) = if terminal { ("\x1b[32m", "\x1b[31m", "\x1b[0m") } else { ("", "", "") };
+    if terminal {
+        print!("  …            {title}\r");
+        let _ = std::io::stdout().flush();
+    }
+    let started = Instant::now();
+    let seen = catch_unwind(AssertUnwindSafe(|| scene(instance)));
+    let seconds = started.elapsed().as_secs_f64();
+    match &seen {
+        Ok(note) => println!("  {green}ok{end}  {seconds:6.2} s  {title}: {note}"),
+        Err(_) => println!("  {red}NO{end}  {seconds:6.2} s  {title}"),
+    }
+    let calm = catch_unwind(AssertUnwindSafe(|| clear(instance)));
+    seen.is_ok() && calm.is_ok()
+}
+
+/// Every scene begins with an empty user layer and the shipped base.
+fn clear(instance: &Instance) {
+    if instance.pod.layers.base.path().join(EXTRA).exists() {
+        instance.pod.layers.base.remove(EXTRA);
+    }
+    let _ = instance.put_user("{}", "proved");
+    instance.settled(LONG);
+}
+
+/// The file of the base layer that brings the unlivable settings in.
+const EXTRA: &str = "95-demo.json5";
+
+fn outcome(report: &Value) -> &str {
+    report["outcome"]["kind"].as_str().unwrap_or_default()
+}
+
+fn hot(instance: &mut Instance) -> String {
+    proved(instance, r#"{ tools: { exec: { mode: "deny" } } }"#, false)
+}
+
+fn restart(instance: &mut Instance) -> String {
+    instance.pod.layers.base.set(EXTRA, r#"{ gateway: { controlUi: { basePath: "/oc" } } }"#);
+    let report = wait_report(instance, "proved");
+    assert_eq!(report["requires_restart"], true, "{report}");
+    format!("in {:.2} s", seconds(&report))
+}
+
+fn proved(instance: &Instance, user: &str, restarts: bool) -> String {
+    let answer = instance.put_user(user, "proved");
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let report = answer.json()["report"].clone();
+    assert_eq!((outcome(&report), &report["proof"]), ("proved", &json!("hash")), "{report}");
+    assert_eq!(report["requires_restart"], restarts, "{report}");
+    format!("{} in {:.2} s", report["changes"][0]["path"].as_str().unwrap_or_default(), seconds(&report))
+}
+
+fn seconds(report: &Value) -> f64 {
+    report["duration_seconds"].as_f64().unwrap_or_default()
+}
+
+fn locked(instance: &mut Instance) -> String {
+    refused(instance, "{\n  gateway: { port: 1 },\n}", "locked")
+}
+
+fn typo(instance: &mut Instance) -> String {
+    refused(instance, "{\n  logging: { level: \"loud\" },\n}", "gateway")
+}
+
+/// Refused with the place, and the document untouched.
+fn refused(instance: &Instance, user: &str, kind: &str) -> String {
+    let before = std::fs::read(instance.pod.document()).unwrap();
+    let answer = instance.put_user(user, "proved");
+    assert_eq!(answer.status, 422, "{}", answer.body);
+    let body = answer.json();
+    let problem = &body["problems"][0];
+    assert_eq!((&problem["kind"], &problem["line"]), (&json!(kind), &json!(2)), "{body}");
+    assert_eq!(std::fs::read(instance.pod.document()).unwrap(), before);
+    format!("{}:{}:{} {}", text(problem, "file"), problem["line"], problem["column"], text(problem, "message"))
+}
+
+fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+    value[key].as_str().unwrap_or_default()
+}
+
+fn tls(instance: &mut Instance) -> String {
+    undone(instance, r#"{ gateway: { tls: { enabled: true, certPath: "/nowhere/tls.crt", keyPath: "/nowhere/tls.key" } } }"#)
+}
+
+fn token_reference(instance: &mut Instance) -> String {
+    undone(instance, r#"{ gateway: { auth: { token: { id: "/no-such-secret" } } } }"#)
+}
+
+fn password(instance: &mut Instance) -> String {
+    undone(instance, r#"{ gateway: { auth: { mode: "password" } } }"#)
+}
+
+fn no_such_address(instance: &mut Instance) -> String {
+    undone(instance, r#"{ gateway: { bind: "custom", customBindHost: "203.0.113.7" } }"#)
+}
+
+fn taken_port(instance: &mut Instance) -> String {
+    let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    undone(instance, &format!("{{ gateway: {{ port: {} }} }}", other.local_addr().unwrap().port()))
+}
+
+/// The base layer brings something in that every validator accepts and the gateway cannot live with.
+fn undone(instance: &Instance, layer: &str) -> String {
+    let before = instance.document();
+    instance.pod.layers.base.set(EXTRA, layer);
+    let report = wait_report(instance, "rolled_back");
+    assert_eq!(instance.document(), before, "the last good document is back");
+    instance.settled(LONG);
+    assert!(instance.gateway_is_well(), "the gateway serves again");
+    let reason: String = text(&report, "reason").chars().take(110).collect();
+    format!("{reason} (in {:.1} s)", seconds(&report))
+}
+
+/// Waits for a report of that outcome that is newer than this call.
+fn wait_report(instance: &Instance, kind: &str) -> Value {
+    let from = instance.config()["last_report"]["started_at"].clone();
+    let newer = || {
+        let report = instance.config()["last_report"].clone();
+        (report["started_at"] != from && outcome(&report) == kind).then_some(report)
+    };
+    support::eventually(LONG, newer).unwrap_or_else(|| panic!("no {kind}: {}", instance.config()["last_report"]))
+}
+
+fn mounted(instance: &mut Instance) -> String {
+    let pid = instance.gateway_pid();
+    let document = instance.pod.document();
+    let attempt = std::process::Command::new("nsenter")
+        .args(["--target", &pid.to_string(), "--mount", "--", "touch"])
+        .arg(document.with_file_name("planted"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&attempt.stderr).trim().to_owned();
+    assert!(!attempt.status.success() && said.contains("Read-only"), "{said}");
+    format!("even root in its mount namespace is told: {}", said.rsplit(": ").next().unwrap_or_default())
+}
+
+fn foreign(instance: &mut Instance) -> String {
+    let applied = instance.applied();
+    let mut edited = instance.document();
+    edited["logging"]["level"] = json!("debug");
+    let ours = std::fs::read(instance.pod.document()).unwrap();
+    let started = Instant::now();
+    instance.pod.write_document(&edited);
+    let back = support::until("the document is put back", Duration::from_secs(2), || {
+        std::fs::read(instance.pod.document()).is_ok_and(|found| found == ours)
+    });
+    std::thread::sleep(Duration::from_millis(1500).saturating_sub(started.elapsed()));
+    assert_eq!(instance.applied(), applied, "the gateway never applied it");
+    format!("in {} ms; the applied hash never moved", back.as_millis())
+}
+
+fn rotated(instance: &mut Instance) -> String {
+    let token = format!("rotated-{}", std::process::id());
+    let from = instance.said();
+    instance.pod.secrets.set("gateway-token", &token);
+    let (_, took) = instance.says(from, "has read its secrets again", LONG);
+    instance.settled(LONG);
+    let with = support::Rpc::connect(instance.pod.ports.gateway, &token);
+    assert!(with.is_ok(), "the new token is taken");
+    format!("taken {:.2} s after the swap", took.as_secs_f64())
+}
+
+fn killed(instance: &mut Instance) -> String {
+    let gateway = instance.gateway_pid();
+    let before = instance.generation();
+    instance.pod.edit_user(r#"{ tools: { exec: { mode: "deny" } } }"#);
+    support::until("the document is written", Duration::from_secs(5), || {
+        instance.document()["tools"]["exec"]["mode"] == "deny"
+    });
+    kill(Pid::from_raw(instance.agent.pid()), Signal::SIGKILL).unwrap();
+    let _ = instance.agent.wait(Duration::from_secs(5));
+    let started = Instant::now();
+    instance.agent = Agent::supervise(&instance.pod, newest(), &arguments(&instance.pod, &[]));
+    instance.settled(LONG);
+    assert_eq!(instance.gateway_pid(), gateway, "the gateway was adopted, not started again");
+    assert!(instance.generation() > before, "generation never goes back");
+    assert_eq!(instance.document()["tools"]["exec"]["mode"], "deny");
+    instance.pod.edit_user("{}");
+    format!("its successor adopted the gateway and finished the proof in {:.1} s", started.elapsed().as_secs_f64())
+}
