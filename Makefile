@@ -33,8 +33,7 @@ run: ## a real gateway under the agent on this machine, on loopback; Ctrl-C ends
 
 demo: ## the same, unattended: changes, refusals and failures, one line each; exit 0 or 1
 	@tests/setup.sh --for run
-	@cargo build --locked -p pilotfish-agent -p tests
-	@tests/demo.sh
+	@cargo run --quiet --locked -p tests --bin demo
 
 test: ## everything, with the real gateways: format, lints, tests, docs
 	@tests/setup.sh --for test
