@@ -1,1 +1,18 @@
-//! The way in from outside.
+//! The way in from outside: the API for callers, the probes for kubelet and Prometheus.
+//!
+//! In: requests. Out: what the components publish, as wire types. It holds no state of its own and
+//! decides nothing about documents. Every error is a problem document (RFC 9457); no answer holds
+//! a secret, but the user layer's own text, which only operators may read.
+
+mod change;
+mod config;
+mod decode;
+mod error;
+mod etag;
+mod outcome;
+mod probes;
+mod routes;
+mod status;
+
+pub(crate) use routes::{api, probes};
+pub(crate) use status::Status;

@@ -1,0 +1,140 @@
+//! Bodies of requests, bounded. What is wrong with one is told by its place, never by its content:
+//! a body may hold what is private.
+
+use agent_api::PutUserRequest;
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::http::{HeaderMap, StatusCode, header::CONTENT_TYPE};
+use serde::de::DeserializeOwned;
+use serde_json::error::Category;
+
+use super::error::Error;
+
+/// A larger body is refused.
+pub(super) const MAX_BODY_BYTES: usize = 1 << 20;
+
+/// A body as axum hands it over.
+pub(super) type Body = Result<Bytes, BytesRejection>;
+
+/// A JSON body.
+pub(super) fn json<T: DeserializeOwned>(body: Body) -> Result<T, Error> {
+    parsed(&bytes(body)?)
+}
+
+/// A JSON body that may be left out.
+pub(super) fn json_or_default<T: DeserializeOwned + Default>(body: Body) -> Result<T, Error> {
+    match bytes(body)? {
+        bytes if bytes.is_empty() => Ok(T::default()),
+        bytes => parsed(&bytes),
+    }
+}
+
+/// The user layer's text: wrapped when the content type is `application/json`, else the body itself.
+pub(super) fn user_text(headers: &HeaderMap, body: Body) -> Result<Vec<u8>, Error> {
+    let bytes = bytes(body)?;
+    if !is_json(headers) {
+        return Ok(bytes.into());
+    }
+    let request: PutUserRequest = parsed(&bytes)?;
+    Ok(request.text.into_bytes())
+}
+
+fn bytes(body: Body) -> Result<Bytes, Error> {
+    body.map_err(|rejection| match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => Error::TooLarge,
+        _ => Error::Body {
+            why: "it ended early".to_owned(),
+        },
+    })
+}
+
+fn parsed<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
+    serde_json::from_slice(bytes).map_err(|error| Error::Body { why: why(&error) })
+}
+
+fn why(error: &serde_json::Error) -> String {
+    let what = match error.classify() {
+        Category::Data => "its fields are not those of this call",
+        Category::Syntax => "it is not JSON",
+        Category::Eof | Category::Io => "it is JSON that ends early",
+    };
+    let (line, column) = (error.line(), error.column());
+    format!("{what} (line {line}, column {column})")
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let kind = headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    let kind = kind.and_then(|value| value.split(';').next());
+    kind.is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
+}
+
+#[cfg(test)]
+mod tests {
+    use agent_api::{DiffRequest, PauseRequest};
+
+    use super::*;
+
+    fn body(text: &str) -> Body {
+        Ok(Bytes::copy_from_slice(text.as_bytes()))
+    }
+
+    fn text(kind: Option<&'static str>, content: &str) -> Result<String, String> {
+        let headers = kind.into_iter();
+        let headers = headers.map(|kind| (CONTENT_TYPE, kind.parse().unwrap()));
+        match user_text(&headers.collect(), body(content)) {
+            Ok(text) => Ok(String::from_utf8(text).unwrap()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    #[test]
+    fn the_content_type_says_whether_the_text_is_wrapped() {
+        let raw = "{ /* mine */ a: 1 }";
+        let wrapped = r#"{"text": "{ a: 1 }", "of_a_newer_caller": true}"#;
+        for kind in [
+            None,
+            Some("text/plain"),
+            Some("application/json5"),
+            Some(""),
+        ] {
+            assert_eq!(text(kind, raw), Ok(raw.to_owned()), "{kind:?}");
+            assert_eq!(text(kind, wrapped), Ok(wrapped.to_owned()), "{kind:?}");
+        }
+        for kind in ["application/json", "Application/JSON ; charset=utf-8"] {
+            assert_eq!(text(Some(kind), wrapped), Ok("{ a: 1 }".to_owned()));
+        }
+    }
+
+    #[test]
+    fn a_bad_body_is_told_by_its_place_only() {
+        let cases = [
+            ("", "it is JSON that ends early (line 1, column 0)"),
+            ("{\n  s3cret", "it is not JSON (line 2, column 3)"),
+            (
+                r#""s3cret""#,
+                "its fields are not those of this call (line 1, column 8)",
+            ),
+            (
+                r#"{"text": {"s3cret": 1}}"#,
+                "its fields are not those of this call (line 1, column 9)",
+            ),
+        ];
+        for (content, why) in cases {
+            let expected = format!("the body cannot be read: {why}");
+            let said = text(Some("application/json"), content);
+            assert_eq!(said, Err(expected), "{content}");
+        }
+    }
+
+    #[test]
+    fn a_body_may_be_left_out_where_that_means_something() {
+        let diff: DiffRequest = json_or_default(body("")).unwrap();
+        assert_eq!(diff, DiffRequest::default());
+        let diff: DiffRequest = json_or_default(body(r#"{"user": "{}"}"#)).unwrap();
+        assert_eq!(diff.user.as_deref(), Some("{}"));
+        assert!(json::<PauseRequest>(body("")).is_err());
+        assert!(json::<PauseRequest>(body(r#"{"duration_seconds": -1}"#)).is_err());
+    }
+}

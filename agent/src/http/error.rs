@@ -1,0 +1,210 @@
+//! Errors as answers: a status, a stable code, and every problem at once (RFC 9457).
+
+use std::time::Duration;
+
+use agent_api::{ApplyReport, Outcome, PROBLEM_CONTENT_TYPE, ProblemDocument, ProblemView};
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::http::header::{CONTENT_TYPE, ETAG};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use crate::config;
+
+/// Why a call is not answered as it wished.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Error {
+    /// The document's owner said no.
+    #[error("{0}")]
+    Config(#[from] config::Error),
+    /// A change was refused, undone, or overtaken.
+    #[error("{}", told(report))]
+    NotInForce {
+        /// What became of it.
+        report: Box<ApplyReport>,
+        /// The user layer's tag after it, for the next try.
+        etag: Option<String>,
+    },
+    /// A change that does not say what it replaces.
+    #[error("say with If-Match which user layer this replaces: its ETag, or * for any")]
+    NoIfMatch,
+    /// A condition that cannot guard a change.
+    #[error("If-Match takes one strong ETag in its quotes, or *")]
+    IfMatch,
+    /// A body that is not what this call takes.
+    #[error("the body cannot be read: {why}")]
+    Body {
+        /// What is wrong with it, without its content.
+        why: String,
+    },
+    /// A body beyond the limit.
+    #[error("a body has at most {} bytes", super::decode::MAX_BODY_BYTES)]
+    TooLarge,
+    /// A query that is not what this call takes.
+    #[error("{}", .0.body_text())]
+    Query(#[from] QueryRejection),
+    /// No key has such a path.
+    #[error("{0}")]
+    Path(#[from] config_merge::Error),
+    /// A wait beyond the limit.
+    #[error("timeout_seconds is at most {}", max.as_secs())]
+    Wait {
+        /// The limit.
+        max: Duration,
+    },
+    /// A pause beyond the limit.
+    #[error("duration_seconds is at most {}", max.as_secs())]
+    Pause {
+        /// The limit.
+        max: Duration,
+    },
+    /// An answer that cannot be written as JSON.
+    #[error("the answer cannot be written")]
+    Encode(#[from] serde_json::Error),
+    /// Nothing is there.
+    #[error("nothing is at this path")]
+    NoPath,
+    /// Something is there, and does not do that.
+    #[error("this path does not take this method; the header Allow says what it takes")]
+    NoMethod,
+}
+
+/// A problem document, with the report of a change where there is one.
+#[derive(Serialize)]
+struct Body {
+    #[serde(flatten)]
+    problem: ProblemDocument,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    report: Option<Box<ApplyReport>>,
+}
+
+impl Error {
+    /// The status of the answer.
+    pub(super) fn status(&self) -> StatusCode {
+        match self {
+            Self::Config(error) => status(error),
+            Self::NotInForce { report, .. } => match report.outcome {
+                Outcome::Refused | Outcome::Quarantined => StatusCode::UNPROCESSABLE_ENTITY,
+                _ => StatusCode::CONFLICT,
+            },
+            Self::NoIfMatch => StatusCode::PRECONDITION_REQUIRED,
+            Self::IfMatch | Self::Body { .. } | Self::Query(_) | Self::Path(_) => {
+                StatusCode::BAD_REQUEST
+            }
+            Self::Wait { .. } | Self::Pause { .. } => StatusCode::BAD_REQUEST,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Encode(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::NoPath => StatusCode::NOT_FOUND,
+            Self::NoMethod => StatusCode::METHOD_NOT_ALLOWED,
+        }
+    }
+
+    /// The stable code of the answer.
+    pub(super) fn reason(&self) -> &'static str {
+        match self {
+            Self::Config(error) => error.reason(),
+            Self::NotInForce { report, .. } => match report.outcome {
+                Outcome::Refused => "refused",
+                Outcome::Quarantined => "quarantined",
+                Outcome::RolledBack => "rolled_back",
+                Outcome::Superseded => "superseded",
+                _ => "failed",
+            },
+            Self::NoIfMatch => "if_match_required",
+            Self::IfMatch => "bad_if_match",
+            Self::Body { .. } => "bad_body",
+            Self::TooLarge => "too_large",
+            Self::Query(_) => "bad_query",
+            Self::Path(_) => "bad_path",
+            Self::Wait { .. } | Self::Pause { .. } => "bad_duration",
+            Self::Encode(_) => "encode",
+            Self::NoPath => "not_found",
+            Self::NoMethod => "method_not_allowed",
+        }
+    }
+
+    /// The same, with the user layer's tag as it is now.
+    pub(super) fn with_etag(mut self, now: Option<String>) -> Self {
+        if let Self::NotInForce { etag, .. } = &mut self {
+            *etag = now;
+        }
+        self
+    }
+
+    fn etag(&self) -> Option<&str> {
+        match self {
+            Self::Config(config::Error::Stale { etag, .. }) => Some(etag),
+            Self::NotInForce { etag, .. } => etag.as_deref(),
+            _ => None,
+        }
+    }
+
+    fn problems(&self) -> &[ProblemView] {
+        match self {
+            Self::Config(config::Error::Refused(problems)) => problems,
+            Self::NotInForce { report, .. } => &report.problems,
+            _ => &[],
+        }
+    }
+
+    fn problem(&self) -> ProblemDocument {
+        let status = self.status();
+        ProblemDocument {
+            kind: "about:blank".to_owned(),
+            title: status.canonical_reason().unwrap_or("Error").to_owned(),
+            status: status.as_u16(),
+            detail: Some(self.to_string()),
+            code: self.reason().to_owned(),
+            problems: self.problems().to_vec(),
+        }
+    }
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        let (status, problem) = (self.status(), self.problem());
+        if status == StatusCode::INTERNAL_SERVER_ERROR {
+            tracing::error!(error = chain(&self), "a call could not be answered");
+        }
+        let etag = self.etag().and_then(|etag| etag.parse().ok());
+        let report = match self {
+            Self::NotInForce { report, .. } => Some(report),
+            _ => None,
+        };
+        let mut response = (status, Json(Body { problem, report })).into_response();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_CONTENT_TYPE));
+        if let Some(etag) = etag {
+            headers.insert(ETAG, etag);
+        }
+        response
+    }
+}
+
+fn status(error: &config::Error) -> StatusCode {
+    match error {
+        config::Error::Stale { .. } => StatusCode::PRECONDITION_FAILED,
+        config::Error::Refused(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        config::Error::NoGeneration { .. } => StatusCode::NOT_FOUND,
+        config::Error::TooLong => StatusCode::BAD_REQUEST,
+        config::Error::Ended => StatusCode::SERVICE_UNAVAILABLE,
+        // The caller did nothing wrong: our own files, or the layers that are already there.
+        config::Error::MakeState { .. } | config::Error::Files(_) | config::Error::Layers(_) => {
+            StatusCode::INTERNAL_SERVER_ERROR
+        }
+    }
+}
+
+fn told(report: &ApplyReport) -> &str {
+    let reason = report.reason.as_deref();
+    reason.unwrap_or("the change is not in force")
+}
+
+/// The error and its causes, for the log.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    let mut texts: Vec<String> = causes.map(ToString::to_string).collect();
+    texts.dedup();
+    texts.join(": ")
+}

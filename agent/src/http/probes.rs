@@ -1,0 +1,39 @@
+//! What kubelet and Prometheus ask.
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::Response;
+use prometheus::Registry;
+use serde_json::{Value, json};
+use service::{Readiness, ReadinessReport, metrics_page};
+
+/// The gate of the document's owner: the gateway may start when it is open.
+const DOCUMENT: &str = "document";
+
+/// Whether the document is in place.
+pub(super) async fn startup(State(readiness): State<Readiness>) -> ReadinessReport {
+    started(readiness.report())
+}
+
+/// Whether the instance can serve.
+pub(super) async fn ready(State(readiness): State<Readiness>) -> ReadinessReport {
+    readiness.report()
+}
+
+/// Whoever answers is alive.
+pub(super) async fn live() -> Json<Value> {
+    Json(json!({ "live": true }))
+}
+
+/// The page that Prometheus reads.
+pub(super) async fn metrics(State(registry): State<Registry>) -> Response {
+    metrics_page(&registry)
+}
+
+/// The other gates say nothing about the document. With no gate at all, nobody has spoken yet.
+fn started(mut report: ReadinessReport) -> ReadinessReport {
+    let spoken = report.ready || !report.closed.is_empty();
+    report.closed.retain(|gate| gate.gate == DOCUMENT);
+    report.ready = spoken && report.closed.is_empty();
+    report
+}

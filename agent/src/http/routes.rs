@@ -1,0 +1,85 @@
+//! Every path, who may call it, and who answers.
+
+use agent_api::{
+    PATH_CONFIG, PATH_CONFIG_DIFF, PATH_CONFIG_EXPLAIN, PATH_CONFIG_HISTORY, PATH_CONFIG_PAUSE,
+    PATH_CONFIG_ROLLBACK, PATH_CONFIG_USER, PATH_LIVEZ, PATH_METRICS, PATH_READYZ, PATH_STARTUPZ,
+    PATH_STATUS, WIRE_VERSION,
+};
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::{HeaderName, HeaderValue, header::CACHE_CONTROL};
+use axum::middleware::map_response;
+use axum::response::Response;
+use axum::routing::{get, post};
+use prometheus::Registry;
+use service::{Bearer, ProcessMetrics, Readiness, Role};
+
+use super::decode::MAX_BODY_BYTES;
+use super::error::Error;
+use super::{Status, change, config, probes as probe, status};
+use crate::config::Handle;
+
+/// Says on every answer which wire it speaks.
+const WIRE_HEADER: HeaderName = HeaderName::from_static("pilotfish-wire");
+
+/// The API. Whoever reads sees redacted values only; the user layer's text is not redacted, so it
+/// takes a token that could replace it.
+pub(crate) fn api(handle: Handle, status: Status, bearer: &Bearer) -> Router {
+    let status = Router::new()
+        .route(PATH_STATUS, get(status::get))
+        .with_state(status);
+    let reads = Router::new()
+        .route(PATH_CONFIG, get(config::document))
+        .route(PATH_CONFIG_EXPLAIN, get(config::explain))
+        .route(PATH_CONFIG_HISTORY, get(config::history))
+        .route(PATH_CONFIG_DIFF, post(config::diff))
+        .with_state(handle.clone())
+        .merge(status);
+    let operates = Router::new()
+        .route(PATH_CONFIG_USER, get(config::user).put(change::put_user))
+        .route(PATH_CONFIG_ROLLBACK, post(change::rollback))
+        .route(PATH_CONFIG_PAUSE, post(change::pause))
+        .with_state(handle);
+    let routes = bearer
+        .guard(reads, Role::Read)
+        .merge(bearer.guard(operates, Role::Operate));
+    refusing(routes)
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .layer(map_response(marked))
+}
+
+/// Probes and metrics: open to everybody who reaches the socket, so nothing private is in them.
+pub(crate) fn probes(readiness: Readiness, registry: Registry) -> Router {
+    if let Err(error) = ProcessMetrics::register(&registry) {
+        tracing::warn!(%error, "the metrics page lacks the process's own figures");
+    }
+    let gates = Router::new()
+        .route(PATH_STARTUPZ, get(probe::startup))
+        .route(PATH_READYZ, get(probe::ready))
+        .with_state(readiness);
+    let metrics = Router::new()
+        .route(PATH_METRICS, get(probe::metrics))
+        .with_state(registry);
+    let routes = gates.merge(metrics).route(PATH_LIVEZ, get(probe::live));
+    refusing(routes).layer(map_response(fresh))
+}
+
+/// Unknown paths and methods are answered as every other error is.
+fn refusing(routes: Router) -> Router {
+    routes
+        .fallback(|| async { Error::NoPath })
+        .method_not_allowed_fallback(|| async { Error::NoMethod })
+}
+
+async fn marked(response: Response) -> Response {
+    let mut response = fresh(response).await;
+    let headers = response.headers_mut();
+    headers.insert(WIRE_HEADER, HeaderValue::from(WIRE_VERSION));
+    response
+}
+
+async fn fresh(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}

@@ -1,0 +1,156 @@
+//! The agent in one picture: gateway, document, secrets, watches, child.
+
+use std::time::SystemTime;
+
+use agent_api::{
+    ChildState, ChildView, ConfigSummary, ExitView, GatewayState, GatewayView, SecretsView,
+    StatusResponse, WIRE_VERSION,
+};
+use axum::Json;
+use axum::extract::State;
+use jiff::Timestamp;
+use supervisor::{How, State as Doing};
+use tokio::sync::watch;
+
+use crate::config::gateway::Presence;
+use crate::config::{Handle, View};
+use crate::gateway::{Child, Protection};
+use crate::secrets;
+
+/// Where the picture is taken from: what the components publish.
+#[derive(Clone)]
+pub(crate) struct Status {
+    handle: Handle,
+    secrets: Option<watch::Receiver<secrets::View>>,
+    child: Option<Child>,
+    protection: Protection,
+    started: Timestamp,
+}
+
+impl Status {
+    /// A picture of these; the agent starts now.
+    pub(crate) fn new(
+        handle: Handle,
+        secrets: Option<watch::Receiver<secrets::View>>,
+        child: Option<Child>,
+        protection: Protection,
+    ) -> Self {
+        let started = Timestamp::now();
+        Self {
+            handle,
+            secrets,
+            child,
+            protection,
+            started,
+        }
+    }
+
+    /// How things stand.
+    pub(crate) fn response(&self) -> StatusResponse {
+        let view = self.handle.view();
+        let secrets = self.secrets.as_ref();
+        StatusResponse {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            wire: WIRE_VERSION,
+            started_at: self.started.to_string(),
+            gateway: gateway(&view.presence, self.protection),
+            config: summary(&view),
+            secrets: secrets_view(
+                secrets
+                    .map(|view| view.borrow().clone())
+                    .unwrap_or_default(),
+            ),
+            watches: view.watches,
+            supervisor: self.child.as_ref().map(|child| child_view(child.status())),
+            drift: view.drift,
+        }
+    }
+}
+
+/// Answers `GET /v1/status`.
+pub(super) async fn get(State(status): State<Status>) -> Json<StatusResponse> {
+    Json(status.response())
+}
+
+fn gateway(presence: &Presence, protection: Protection) -> GatewayView {
+    let (state, version, boot_id, reason) = match presence.clone() {
+        Presence::Absent { reason } => (GatewayState::Absent, None, None, Some(reason)),
+        Presence::Refused { reason } => (GatewayState::Refused, None, None, Some(reason)),
+        Presence::Up { version, boot_id } => (GatewayState::Up, Some(version), boot_id, None),
+    };
+    GatewayView {
+        state,
+        version,
+        boot_id,
+        since: None,
+        reason,
+        protection: protection_view(protection),
+    }
+}
+
+fn protection_view(protection: Protection) -> agent_api::Protection {
+    match protection {
+        Protection::Mount => agent_api::Protection::Mount,
+        Protection::Switch => agent_api::Protection::Switch,
+        Protection::None => agent_api::Protection::None {
+            why: "no setting says that a mount or its own switch keeps it from writing".to_owned(),
+        },
+    }
+}
+
+fn summary(view: &View) -> ConfigSummary {
+    ConfigSummary {
+        generation: view.generation,
+        document_sha256: view.sha256.clone(),
+        state: view.state,
+        proved_generation: view.proved,
+        problems: u64::try_from(view.problems.len()).unwrap_or(u64::MAX),
+        quarantined: view.quarantined,
+        paused_until: view.paused_until.clone(),
+    }
+}
+
+fn secrets_view(view: secrets::View) -> SecretsView {
+    SecretsView {
+        generation: view.generation,
+        degraded: view.degraded,
+        last_reload: view.last_reload.map(|at| at.to_string()),
+    }
+}
+
+/// A child that is told to end still runs. Its console stays out of this: it is a stranger's text.
+fn child_view(status: supervisor::Status) -> ChildView {
+    let (state, pid, since, adopted) = match status.state {
+        Doing::Held => (ChildState::Held, None, None, false),
+        Doing::Starting => (ChildState::Starting, None, None, false),
+        Doing::Running {
+            pid,
+            since,
+            adopted,
+        } => (ChildState::Running, Some(pid), Some(since), adopted),
+        Doing::Ending { pid, .. } => (ChildState::Running, Some(pid), None, false),
+        Doing::BackingOff { .. } => (ChildState::BackingOff, None, None, false),
+        Doing::Stopped => (ChildState::Stopped, None, None, false),
+    };
+    ChildView {
+        state,
+        pid: pid.and_then(|pid| u32::try_from(pid).ok()),
+        since: since.and_then(text),
+        adopted,
+        starts: status.starts,
+        last_exit: status.last_exit.map(|exit| exit_view(&exit.how)),
+    }
+}
+
+fn exit_view(how: &How) -> ExitView {
+    match how {
+        How::Code(code) => ExitView::Code { code: *code },
+        How::Signal(signal) => ExitView::Signal { signal: *signal },
+        How::Unknown | How::NotStarted { .. } => ExitView::Unknown,
+    }
+}
+
+fn text(time: SystemTime) -> Option<String> {
+    let time = Timestamp::try_from(time).ok()?;
+    Some(time.to_string())
+}
