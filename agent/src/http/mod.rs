@@ -16,3 +16,6 @@ mod status;
 
 pub(crate) use routes::{api, probes};
 pub(crate) use status::Status;
+
+#[cfg(test)]
+mod tests;

@@ -37,3 +37,25 @@ fn started(mut report: ReadinessReport) -> ReadinessReport {
     report.ready = spoken && report.closed.is_empty();
     report
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_documents_gate_holds_the_gateway_back() {
+        let readiness = Readiness::new();
+        let is_started = || started(readiness.report()).ready;
+        assert!(!is_started());
+        let (document, other) = (readiness.gate(DOCUMENT), readiness.gate("other"));
+        assert!(!is_started());
+        document.open();
+        assert!(is_started() && !readiness.report().ready);
+        other.open();
+        assert!(is_started());
+        document.close("no valid document");
+        let report = started(readiness.report());
+        assert_eq!(report.closed[0].reason, "no valid document");
+        assert!(!report.ready);
+    }
+}

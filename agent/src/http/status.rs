@@ -154,3 +154,95 @@ fn text(time: SystemTime) -> Option<String> {
     let time = Timestamp::try_from(time).ok()?;
     Some(time.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use supervisor::Exit;
+
+    use super::*;
+
+    fn status(state: Doing, how: Option<How>) -> supervisor::Status {
+        let exit = |how| Exit {
+            how,
+            pid: 7,
+            at: SystemTime::UNIX_EPOCH,
+            lived: Duration::ZERO,
+            asked: false,
+            console_tail: "s3cret".to_owned(),
+        };
+        supervisor::Status {
+            state,
+            starts: 2,
+            exits: 1,
+            last_exit: how.map(exit),
+            protection: None,
+        }
+    }
+
+    #[test]
+    fn a_child_is_shown_without_its_console() {
+        let since = SystemTime::UNIX_EPOCH + Duration::from_secs(1);
+        let (pid, why) = (7, "s3cret".to_owned());
+        let running = Doing::Running {
+            pid,
+            since,
+            adopted: true,
+        };
+        let until = since;
+        let cases = [
+            (Doing::Held, ChildState::Held, None),
+            (Doing::Starting, ChildState::Starting, None),
+            (running, ChildState::Running, Some(7)),
+            (Doing::Ending { pid, why }, ChildState::Running, Some(7)),
+            (Doing::BackingOff { until }, ChildState::BackingOff, None),
+            (Doing::Stopped, ChildState::Stopped, None),
+        ];
+        for (doing, state, pid) in cases {
+            let view = child_view(status(doing, Some(How::Code(78))));
+            assert_eq!((view.state, view.pid, view.starts), (state, pid, 2));
+            assert_eq!(view.last_exit, Some(ExitView::Code { code: 78 }));
+            assert_eq!(view.adopted, view.since.is_some());
+            assert!(!format!("{view:?}").contains("s3cret"));
+        }
+    }
+
+    #[test]
+    fn an_end_is_told_as_far_as_it_is_known() {
+        let why = "no such file".to_owned();
+        let cases = [
+            (How::Code(0), ExitView::Code { code: 0 }),
+            (How::Signal(9), ExitView::Signal { signal: 9 }),
+            (How::Unknown, ExitView::Unknown),
+            (How::NotStarted { why }, ExitView::Unknown),
+        ];
+        for (how, expected) in cases {
+            assert_eq!(exit_view(&how), expected);
+        }
+        assert_eq!(child_view(status(Doing::Held, None)).last_exit, None);
+    }
+
+    #[test]
+    fn a_gateway_is_shown_as_it_was_last_seen() {
+        let reason = "refused the connection".to_owned();
+        let view = gateway(
+            &Presence::Absent {
+                reason: reason.clone(),
+            },
+            Protection::None,
+        );
+        assert_eq!(
+            (view.state, view.reason),
+            (GatewayState::Absent, Some(reason.clone()))
+        );
+        assert!(matches!(view.protection, agent_api::Protection::None { why } if !why.is_empty()));
+        let view = gateway(&Presence::Refused { reason }, Protection::Mount);
+        assert_eq!(view.state, GatewayState::Refused);
+        assert_eq!(view.protection, agent_api::Protection::Mount);
+        let (version, boot_id) = ("2026.9.6".to_owned(), None);
+        let view = gateway(&Presence::Up { version, boot_id }, Protection::Switch);
+        assert_eq!(view.version.as_deref(), Some("2026.9.6"));
+        assert_eq!((view.state, view.reason), (GatewayState::Up, None));
+    }
+}

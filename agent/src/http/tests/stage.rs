@@ -1,0 +1,295 @@
+//! A real engine on a directory of its own, a gateway that does as the document says, and callers.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use agent_api::{ACTOR_HEADER, PROBLEM_CONTENT_TYPE, ProblemDocument, Proof, Reload};
+use async_trait::async_trait;
+use axum::Router;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::http::{HeaderMap, Method, Request, StatusCode, header};
+use config_merge::{KeyPath, LayerName};
+use hyper::service::Service;
+use hyper_util::service::TowerToHyperService;
+use prometheus::Registry;
+use serde::de::DeserializeOwned;
+use service::{Bearer, Drain, Readiness, TokenFiles};
+use tempfile::TempDir;
+use tokio::sync::watch;
+
+use crate::config::gateway::{
+    Change, Check, Gateway, Handed, Health, Issue, Presence, Purpose, Reloaded, Still, Trial,
+    Verdict,
+};
+use crate::config::{Document, Drift, Engine, Metrics, Settings};
+use crate::gateway::Protection;
+use crate::http::{Status, api, probes};
+
+/// The document's key `mood` says what the gateway makes of it.
+struct Moody(watch::Sender<Presence>);
+
+struct Mood(String);
+
+fn mood(document: &Document) -> String {
+    document.value["mood"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned()
+}
+
+#[async_trait]
+impl Gateway for Moody {
+    fn presence(&self) -> watch::Receiver<Presence> {
+        self.0.subscribe()
+    }
+
+    fn release(&self, _: &Document) {}
+
+    async fn is_alive(&self, _: &Document) -> bool {
+        true
+    }
+
+    fn can_revive(&self) -> bool {
+        true
+    }
+
+    async fn check(&self, document: &Document, _: Purpose) -> Check {
+        if mood(document) != "refuses" {
+            return Check::Accepted;
+        }
+        Check::Refused(vec![Issue {
+            path: "mood".to_owned(),
+            message: "no such mood".to_owned(),
+        }])
+    }
+
+    async fn reload_kinds(&self, paths: &[KeyPath]) -> Vec<Reload> {
+        let restarts = |path: &KeyPath| path.to_string() == "port";
+        let kind = |path| {
+            if restarts(path) {
+                Reload::Restart
+            } else {
+                Reload::Hot
+            }
+        };
+        paths.iter().map(kind).collect()
+    }
+
+    async fn begin(&self, change: Change) -> Box<dyn Trial> {
+        Box::new(Mood(mood(&change.document)))
+    }
+
+    async fn hand(&self, _: &Document, _: Still) -> Handed {
+        Handed::Written
+    }
+
+    async fn reload_secrets(&self) -> Reloaded {
+        Reloaded::All
+    }
+}
+
+#[async_trait]
+impl Trial for Mood {
+    async fn prove(&mut self) -> Verdict {
+        match self.0.as_str() {
+            "dies" => Verdict::Failed {
+                reason: "its port stays closed".to_owned(),
+            },
+            "sleeps" => std::future::pending().await,
+            _ => Verdict::Proved {
+                proof: Proof::Hash,
+                restarted: false,
+            },
+        }
+    }
+
+    async fn probation(&mut self, _: Duration) -> Health {
+        Health::Held
+    }
+}
+
+/// Everything that the routes stand on.
+pub(super) struct Stage {
+    api: Router,
+    probes: Router,
+    drain: Drain,
+    readiness: Readiness,
+    engine: Option<Engine>,
+    _dir: TempDir,
+}
+
+/// An answer, read.
+pub(super) struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
+impl Stage {
+    /// A base layer, an empty user layer, a lock on `locked`; the engine does not run yet.
+    pub(super) fn new() -> Self {
+        let dir = TempDir::new().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        std::fs::write(
+            path("base.json5"),
+            "{ level: 'info', locked: 1, token: { source: 'env', id: 'T' } }",
+        )
+        .unwrap();
+        std::fs::write(
+            path("locks.json5"),
+            "{ locks: [{ path: 'locked', why: 'ours' }] }",
+        )
+        .unwrap();
+        std::fs::write(path("read"), "reader\n").unwrap();
+        std::fs::write(path("operate"), "operator\n").unwrap();
+        let settings = Settings {
+            layers: BTreeMap::from([
+                (LayerName::Base, path("base.json5")),
+                (LayerName::User, path("user.json5")),
+            ]),
+            locks: Some(path("locks.json5")),
+            document: path("openclaw.json"),
+            mode: 0o600,
+            owner: None,
+            state: path("state"),
+            drift: Drift::Enforce,
+            shared_paths: Vec::new(),
+            probation: Duration::from_millis(10),
+            absent: Duration::from_secs(300),
+            quiet: Duration::from_millis(10),
+            poll: Duration::from_secs(30),
+            gateway_version: None,
+        };
+        let registry = Registry::new();
+        let readiness = Readiness::new();
+        let up = Presence::Up {
+            version: "2026.9.6".to_owned(),
+            boot_id: Some("b1".to_owned()),
+        };
+        let gateway = Arc::new(Moody(watch::Sender::new(up)));
+        let metrics = Metrics::register(&registry).unwrap();
+        let gate = readiness.gate("document");
+        let (engine, handle) = Engine::open(settings, gateway, metrics, gate).unwrap();
+        let status = Status::new(handle.clone(), None, None, Protection::Switch);
+        let files = TokenFiles {
+            read: Some(path("read")),
+            operate: Some(path("operate")),
+        };
+        Self {
+            api: api(handle, status, &Bearer::new(files, ACTOR_HEADER)),
+            probes: probes(readiness.clone(), registry),
+            drain: Drain::new(Duration::from_secs(1)),
+            readiness,
+            engine: Some(engine),
+            _dir: dir,
+        }
+    }
+
+    /// Lets the engine run until its first document is in place and proved.
+    pub(super) async fn started() -> Self {
+        let mut stage = Self::new();
+        stage.start().await;
+        stage
+    }
+
+    pub(super) async fn start(&mut self) {
+        let engine = self.engine.take().unwrap();
+        tokio::spawn(engine.run(self.drain.clone()));
+        self.readiness.ready().await;
+        loop {
+            let config = self.read("/v1/config").await;
+            if config.json::<agent_api::ConfigView>().state == agent_api::ConfigState::Settled {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// Ends the engine.
+    pub(super) fn end(&self) {
+        self.drain.start();
+    }
+
+    pub(super) async fn read(&self, path: &str) -> Answer {
+        self.call(Method::GET, path, "reader", &[], "").await
+    }
+
+    pub(super) async fn post(&self, path: &str, body: &str) -> Answer {
+        self.call(Method::POST, path, "operator", &[], body).await
+    }
+
+    /// Replaces the user layer, whatever it is.
+    pub(super) async fn put(&self, query: &str, text: &str) -> Answer {
+        let path = format!("/v1/config/user{query}");
+        let headers = [("if-match", "*"), (ACTOR_HEADER, "alice")];
+        self.call(Method::PUT, &path, "operator", &headers, text)
+            .await
+    }
+
+    pub(super) async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        token: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Answer {
+        let bearer = format!("Bearer {token}");
+        let mut request = Request::builder().method(method).uri(path);
+        if !token.is_empty() {
+            request = request.header(header::AUTHORIZATION, bearer);
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Body::from(body.to_owned())).unwrap();
+        let answer = answer(&self.api, request).await;
+        assert_eq!(answer.header("pilotfish-wire"), "1", "{path}");
+        answer
+    }
+
+    pub(super) async fn probe(&self, method: Method, path: &str) -> Answer {
+        let request = Request::builder().method(method).uri(path);
+        answer(&self.probes, request.body(Body::empty()).unwrap()).await
+    }
+}
+
+impl Answer {
+    pub(super) fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().unwrap())
+    }
+
+    pub(super) fn json<T: DeserializeOwned>(&self) -> T {
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("{error}: {:?}", self.body))
+    }
+
+    /// The status and code of an error; every error is a whole problem document.
+    pub(super) fn refusal(&self) -> (u16, String) {
+        assert_eq!(
+            self.header("content-type"),
+            PROBLEM_CONTENT_TYPE,
+            "{:?}",
+            self.body
+        );
+        let problem: ProblemDocument = self.json();
+        assert_eq!(problem.status, self.status.as_u16());
+        assert!(problem.detail.is_some_and(|detail| !detail.is_empty()));
+        (problem.status, problem.code)
+    }
+}
+
+async fn answer(router: &Router, request: Request<Body>) -> Answer {
+    let service = TowerToHyperService::new(router.clone());
+    let (parts, body) = service.call(request).await.unwrap().into_parts();
+    let answer = Answer {
+        status: parts.status,
+        headers: parts.headers,
+        body: to_bytes(body, usize::MAX).await.unwrap(),
+    };
+    assert_eq!(answer.header("cache-control"), "no-store");
+    answer
+}
