@@ -25,6 +25,7 @@ impl<'t> Cursor<'t> {
     /// Skips white space and comments.
     pub(crate) fn blank(&mut self) -> Result<(), &'static str> {
         loop {
+            self.skip(|byte| byte == b' ');
             match self.peek() {
                 Some('/') => self.comment()?,
                 Some(c) if white(c) => {
@@ -74,6 +75,18 @@ impl<'t> Cursor<'t> {
             self.place.1 += 1;
         }
         Some(c)
+    }
+
+    /// Skips what stands on one line and is plain ASCII, as long as it is wanted.
+    pub(crate) fn skip(&mut self, wanted: impl Fn(u8) -> bool) {
+        let rest = &self.text.as_bytes()[self.at..];
+        let plain = |byte: &&u8| (b' '..=b'~').contains(*byte) && wanted(**byte);
+        let count = rest.iter().take_while(plain).count();
+        self.at += count;
+        self.place.1 = self
+            .place
+            .1
+            .saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
     }
 
     pub(crate) fn eat(&mut self, wanted: char) -> bool {

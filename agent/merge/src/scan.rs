@@ -211,6 +211,7 @@ impl<'t> Scanner<'t> {
             }
             Some(c) if name_char(c) => {
                 let start = self.cursor.at;
+                self.cursor.skip(|byte| name_char(char::from(byte)));
                 while self.cursor.peek().is_some_and(name_char) {
                     self.cursor.next();
                 }
@@ -230,6 +231,8 @@ impl<'t> Scanner<'t> {
         let start = self.cursor.at;
         let quote = self.cursor.next();
         loop {
+            self.cursor
+                .skip(|byte| !matches!(byte, b'"' | b'\'' | b'\\'));
             match self.cursor.peek() {
                 None | Some('\n' | '\r') => return Err(Stop::Expected("the closing quote")),
                 Some('\\') => {

@@ -33,6 +33,9 @@ const SHAPES: [(&str, usize); 22] = [
 /// No known credential is shorter.
 const SHORTEST: usize = 15;
 
+/// How far behind `-----BEGIN` a private key's label ends.
+const LONGEST_LABEL: usize = 32;
+
 /// Whether a text holds something of a credential's shape.
 pub(crate) fn has_shape(text: &str) -> bool {
     all(text).next().is_some()
@@ -53,10 +56,12 @@ pub(crate) fn shapes(text: &str) -> Vec<Range<usize>> {
 }
 
 fn all(text: &str) -> impl Iterator<Item = Range<usize>> {
-    words(text)
-        .filter_map(|word| known(text, &word).or_else(|| token(text, &word)))
-        .chain(private_keys(text))
-        .chain(passwords(text))
+    words(text).filter_map(|word| {
+        known(text, &word)
+            .or_else(|| token(text, &word))
+            .or_else(|| private_key(text, &word))
+            .or_else(|| password(text, &word))
+    })
 }
 
 fn is_word(byte: u8) -> bool {
@@ -127,32 +132,22 @@ fn token(text: &str, word: &Range<usize>) -> Option<Range<usize>> {
     (size >= 34).then_some(word.end - digits..word.end + 1 + size)
 }
 
-/// Private keys in PEM, up to their last line.
-fn private_keys(text: &str) -> impl Iterator<Item = Range<usize>> {
-    let labels = text.match_indices("PRIVATE KEY-----");
-    labels.filter_map(move |(label, _)| {
-        let head = &text.as_bytes()[..label];
-        let line = head
-            .iter()
-            .rev()
-            .take(32)
-            .take_while(|byte| **byte != b'\n')
-            .count();
-        let start = label - line;
-        let begin = text.get(start..label)?.rfind("-----BEGIN ")?;
-        Some(start + begin..text.len())
-    })
+/// A private key in PEM, with all that follows it.
+fn private_key(text: &str, word: &Range<usize>) -> Option<Range<usize>> {
+    let begins = text[word.clone()].ends_with("-----BEGIN");
+    let rest = &text.as_bytes()[word.end..];
+    let label = &rest[..rest.len().min(LONGEST_LABEL)];
+    let found = begins && label.windows(11).any(|part| part == b"PRIVATE KEY");
+    found.then_some(word.start..text.len())
 }
 
-/// The user and password of URLs.
-fn passwords(text: &str) -> impl Iterator<Item = Range<usize>> {
-    text.match_indices("://").filter_map(move |(slashes, _)| {
-        let start = slashes + 3;
-        let rest = &text[start..];
-        let stop = |c: char| c.is_whitespace() || matches!(c, '/' | '?' | '#' | '"' | '\'');
-        let end = rest.find(stop).unwrap_or(rest.len());
-        let at = rest[..end].rfind('@')?;
-        let (_, password) = rest[..at].split_once(':')?;
-        is_literal(password).then_some(start..start + at)
-    })
+/// The user and password of a URL whose scheme is this word.
+fn password(text: &str, word: &Range<usize>) -> Option<Range<usize>> {
+    let rest = text[word.end..].strip_prefix("://")?;
+    let start = word.end + 3;
+    let stop = |c: char| c.is_whitespace() || matches!(c, '/' | '?' | '#' | '"' | '\'');
+    let end = rest.find(stop).unwrap_or(rest.len());
+    let at = rest[..end].rfind('@')?;
+    let (_, password) = rest[..at].split_once(':')?;
+    is_literal(password).then_some(start..start + at)
 }
