@@ -208,3 +208,84 @@ fn chain(error: &dyn std::error::Error) -> String {
     texts.dedup();
     texts.join(": ")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use axum::body::to_bytes;
+    use serde_json::Value;
+
+    use super::*;
+
+    fn problem() -> ProblemView {
+        ProblemView {
+            layer: Some("user".to_owned()),
+            file: "user.json5".to_owned(),
+            line: 3,
+            column: 5,
+            path: "gateway.bind".to_owned(),
+            kind: "locked".to_owned(),
+            message: "locked by policy".to_owned(),
+            cure: "remove the key".to_owned(),
+        }
+    }
+
+    fn state() -> config::Error {
+        config::Error::MakeState {
+            path: PathBuf::from("/state"),
+            source: std::io::Error::other("disk full"),
+        }
+    }
+
+    #[test]
+    fn every_error_of_the_document_has_a_status_and_a_code() {
+        let none = config::Error::NoGeneration {
+            number: 9,
+            oldest: 1,
+            newest: 3,
+        };
+        let stale = config::Error::Stale {
+            revision: 6,
+            etag: "\"6-abc\"".to_owned(),
+        };
+        let cases = [
+            (none, 404, "no_generation"),
+            (stale, 412, "stale"),
+            (config::Error::Refused(vec![problem()]), 422, "refused"),
+            (config::Error::TooLong, 400, "too_long"),
+            (config::Error::Ended, 503, "shutting_down"),
+            (state(), 500, "state"),
+            (config::Error::Layers(Vec::new()), 500, "layers"),
+        ];
+        for (error, status, code) in cases {
+            let error = Error::from(error);
+            assert_eq!((error.status().as_u16(), error.reason()), (status, code));
+        }
+    }
+
+    #[tokio::test]
+    async fn an_answer_names_every_problem_and_the_tag() {
+        let error = Error::Config(config::Error::Refused(vec![problem(), problem()]));
+        let response = error.into_response();
+        assert_eq!(response.headers()[CONTENT_TYPE], PROBLEM_CONTENT_TYPE);
+        assert!(!response.headers().contains_key(ETAG));
+        let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        let document: ProblemDocument = serde_json::from_slice(&body).unwrap();
+        assert_eq!(document.problems, [problem(), problem()]);
+        assert_eq!(document.title, "Unprocessable Entity");
+        let body: Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(body.get("report"), None);
+
+        let etag = "\"6-abc\"".to_owned();
+        let stale = Error::Config(config::Error::Stale { revision: 6, etag });
+        assert_eq!(stale.into_response().headers()[ETAG], "\"6-abc\"");
+    }
+
+    #[test]
+    fn the_log_names_each_cause_once() {
+        let error = Error::Config(state());
+        let expected = "cannot make the state directory /state: disk full";
+        assert_eq!(chain(&error), expected);
+    }
+}

@@ -256,6 +256,15 @@ async fn every_refusal_has_its_status_and_code() {
             "stale",
         ),
         (&put, user, "operator", any, "{ a: ", 422, "refused"),
+        (
+            &put,
+            user,
+            "operator",
+            any,
+            "{ apiKey: 's3cret-0123456789abcdef' }",
+            422,
+            "refused",
+        ),
         (&put, user, "operator", any, "{ locked: 2 }", 422, "refused"),
         (&put, user, "operator", any, &large, 413, "too_large"),
         (
