@@ -21,7 +21,11 @@ impl Instance {
     #[must_use]
     pub fn supervised(pod: Pod, options: GatewayOptions, more: &[&str]) -> Self {
         let agent = Agent::supervise(&pod, options, &arguments(&pod, more));
-        let instance = Self { agent, gateway: None, pod };
+        let instance = Self {
+            agent,
+            gateway: None,
+            pod,
+        };
         instance.settled(Duration::from_secs(180));
         instance
     }
@@ -34,11 +38,18 @@ impl Instance {
             more.extend(["--protection", "mount"]);
         }
         let agent = Agent::start(&pod, &arguments(&pod, &more));
-        let instance = Self { agent, gateway: None, pod };
+        let instance = Self {
+            agent,
+            gateway: None,
+            pod,
+        };
         instance.document_in_place();
         let mut gateway = Gateway::launch(&instance.pod, options);
         gateway.wait_ready(Duration::from_secs(180));
-        let instance = Self { gateway: Some(gateway), ..instance };
+        let instance = Self {
+            gateway: Some(gateway),
+            ..instance
+        };
         instance.settled(Duration::from_secs(120));
         instance
     }
@@ -47,7 +58,11 @@ impl Instance {
     #[must_use]
     pub fn alone(pod: Pod, more: &[&str]) -> Self {
         let agent = Agent::start(&pod, &arguments(&pod, more));
-        Self { agent, gateway: None, pod }
+        Self {
+            agent,
+            gateway: None,
+            pod,
+        }
     }
 
     /// A client of the API with the role `operate`.
@@ -79,34 +94,56 @@ impl Instance {
     pub fn document_in_place(&self) {
         let probe = self.agent.probe();
         let found = eventually(Duration::from_secs(30), || {
-            probe.try_get("/startupz").ok().filter(|answer| answer.status == 200)
+            probe
+                .try_get("/startupz")
+                .ok()
+                .filter(|answer| answer.status == 200)
         });
-        assert!(found.is_some(), "no document:\n{}", self.agent.stderr.all().join("\n"));
+        assert!(
+            found.is_some(),
+            "no document:\n{}",
+            self.agent.stderr.all().join("\n")
+        );
     }
 
     /// Waits until nothing is on its way, and the gateway answers.
     pub fn settled(&self, within: Duration) {
         let api = self.api();
         let found = eventually(within, || {
-            let config = api.try_get("/v1/config").ok().filter(|answer| answer.status == 200)?.json();
+            let config = api
+                .try_get("/v1/config")
+                .ok()
+                .filter(|answer| answer.status == 200)?
+                .json();
             let status = api.try_get("/v1/status").ok()?.json();
             let quiet = config["state"] == "settled" || config["state"] == "refused";
             (quiet && status["gateway"]["state"] == "up").then_some(())
         });
-        assert!(found.is_some(), "not settled within {within:?}: {}\n{}", self.config(), self.agent.stderr.all().join("\n"));
+        assert!(
+            found.is_some(),
+            "not settled within {within:?}: {}\n{}",
+            self.config(),
+            self.agent.stderr.all().join("\n")
+        );
     }
 
     /// Waits for a state of the config.
     pub fn state(&self, state: &str, within: Duration) {
         let found = eventually(within, || (self.config()["state"] == state).then_some(()));
-        assert!(found.is_some(), "not {state} within {within:?}: {}", self.config());
+        assert!(
+            found.is_some(),
+            "not {state} within {within:?}: {}",
+            self.config()
+        );
     }
 
     /// Changes the user layer over the API, whatever is in it, and waits for the outcome.
     #[must_use]
     pub fn put_user(&self, text: &str, wait: &str) -> Answer {
         let path = format!("/v1/config/user?wait={wait}&timeout_seconds=180");
-        self.api().send("PUT", &path, &[("if-match", "*")], text.as_bytes()).unwrap()
+        self.api()
+            .send("PUT", &path, &[("if-match", "*")], text.as_bytes())
+            .unwrap()
     }
 
     /// Waits for a line on the agent's standard error, from line `from` on, and says how long that took.
@@ -128,13 +165,18 @@ impl Instance {
     pub fn applied(&self) -> String {
         let mut rpc = Rpc::of(&self.pod);
         let config = rpc.call("config.get", &serde_json::json!({})).unwrap();
-        config["appliedConfigHash"].as_str().unwrap_or_default().to_owned()
+        config["appliedConfigHash"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
     }
 
     /// The gateway's process id, when the agent is its parent.
     #[must_use]
     pub fn gateway_pid(&self) -> i64 {
-        self.api().get("/v1/status").json()["supervisor"]["pid"].as_i64().unwrap_or_default()
+        self.api().get("/v1/status").json()["supervisor"]["pid"]
+            .as_i64()
+            .unwrap_or_default()
     }
 
     /// Whether the gateway says of itself that it has started.
@@ -155,7 +197,8 @@ struct Rpc;
 
 impl Rpc {
     fn of(pod: &Pod) -> crate::Rpc {
-        crate::Rpc::connect(pod.ports.gateway, &pod.gateway_token()).unwrap_or_else(|why| panic!("the gateway refused us: {why}"))
+        crate::Rpc::connect(pod.ports.gateway, &pod.gateway_token())
+            .unwrap_or_else(|why| panic!("the gateway refused us: {why}"))
     }
 }
 
@@ -169,8 +212,14 @@ pub fn arguments(pod: &Pod, more: &[&str]) -> Vec<String> {
     for (flag, value) in [
         ("--listen", listen(pod.ports.api)),
         ("--probe-listen", listen(pod.ports.probe)),
-        ("--read-token-file", tokens.join("read").display().to_string()),
-        ("--operate-token-file", tokens.join("operate").display().to_string()),
+        (
+            "--read-token-file",
+            tokens.join("read").display().to_string(),
+        ),
+        (
+            "--operate-token-file",
+            tokens.join("operate").display().to_string(),
+        ),
         ("--log-format", "text".to_owned()),
     ] {
         arguments.extend([flag.to_owned(), value]);
@@ -191,8 +240,14 @@ pub fn document_arguments(pod: &Pod) -> Vec<String> {
         ["--layer".to_owned(), layer("base", pod.layers.base.path())],
         ["--layer".to_owned(), layer("plan", pod.layers.plan.path())],
         ["--layer".to_owned(), layer("user", &pod.layers.user)],
-        ["--layer".to_owned(), layer("policy", pod.layers.policy.path())],
-        ["--locks".to_owned(), path(pod.layers.locks.path().join("locks.json5"))],
+        [
+            "--layer".to_owned(),
+            layer("policy", pod.layers.policy.path()),
+        ],
+        [
+            "--locks".to_owned(),
+            path(pod.layers.locks.path().join("locks.json5")),
+        ],
         ["--state".to_owned(), path(pod.path("agent-state"))],
         ["--out".to_owned(), path(pod.document())],
         ["--secrets".to_owned(), path(pod.secrets.path().to_owned())],

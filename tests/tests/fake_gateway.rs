@@ -4,6 +4,7 @@
     reason = "a test that unwraps fails with its line"
 )]
 
+use std::fs;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -147,8 +148,16 @@ fn the_older_release_writes_and_has_no_hashes() {
         &json!({ "raw": raw, "baseHash": config["hash"] }),
     )
     .unwrap();
+    let log = pod.gateway_log();
     until("its own write is applied", SOON, || {
         fake.running()["meta"]["lastTouchedVersion"] == "2026.7.35"
+    });
+    let mut changed = with("messages", json!({ "ackReaction": "x" }));
+    changed["logging"]["file"] = json!(log);
+    pod.write_document(&changed);
+    until("the log has its file", SOON, || {
+        fs::read_to_string(&log)
+            .is_ok_and(|text| text.contains("config hot reload applied (logging.file, messages"))
     });
     let page = Client::new(pod.ports.gateway).get("/startupz");
     assert_eq!(

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::apply::{examine, restarts};
+use super::apply::{examine, kind};
 use super::knobs::Knobs;
 use super::page::failing;
 use super::secrets;
@@ -166,14 +166,12 @@ fn throttle(world: &World, knobs: &Knobs) -> Result<(), Value> {
 }
 
 fn lookup(knobs: &Knobs, params: &Value) -> Outcome {
-    let path = params["path"].as_str().unwrap_or("");
-    let kind = match path.split('.').next().unwrap_or("") {
-        "" => return Err(error("INVALID_REQUEST", "config schema path not found")),
-        _ if restarts(knobs, path) => "restart",
-        "logging" | "bindings" | "session" => "none",
-        _ => "hot",
-    };
-    Ok(json!({ "path": path, "schema": {}, "reloadKind": kind, "children": [] }))
+    match params["path"].as_str().unwrap_or("") {
+        "" => Err(error("INVALID_REQUEST", "config schema path not found")),
+        path => Ok(
+            json!({ "path": path, "schema": {}, "reloadKind": kind(knobs, path), "children": [] }),
+        ),
+    }
 }
 
 fn status(world: &World, knobs: &Knobs) -> Value {

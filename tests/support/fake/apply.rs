@@ -53,47 +53,40 @@ async fn decide(world: &World, bytes: Vec<u8>) {
     };
     let knobs = world.knobs();
     let paths = changed(&before, &found.document, "");
-    if !found.issues.is_empty() {
-        let first = &found.issues[0];
-        let (path, message) = (
-            first["path"].as_str().unwrap_or(""),
-            first["message"].as_str().unwrap_or(""),
-        );
-        world.log(
-            "gateway/reload",
-            &format!("config reload skipped (invalid config): {path}: {message}"),
-        );
-    } else if knobs.never_applied {
-        world.log(
-            "gateway/reload",
-            &format!(
-                "config change detected; evaluating reload ({})",
-                paths.join(", ")
-            ),
-        );
-    } else if paths.iter().any(|path| restarts(&knobs, path)) {
-        world.log(
-            "gateway/reload",
-            &format!(
-                "config change requires gateway restart ({}) — preparing",
-                paths.join(", ")
-            ),
-        );
+    let named = paths.join(", ");
+    let say = |message: &str| world.log("gateway/reload", message);
+    if let Some(issue) = found.issues.first() {
+        let (path, message) = (text(issue, "path"), text(issue, "message"));
+        say(&format!(
+            "config reload skipped (invalid config): {path}: {message}"
+        ));
+        return;
+    }
+    say(&format!(
+        "config change detected; evaluating reload ({named})"
+    ));
+    if knobs.never_applied {
+        return;
+    }
+    if paths.iter().any(|path| kind(&knobs, path) == "restart") {
+        say(&format!(
+            "config change requires gateway restart ({named}) — preparing"
+        ));
         tokio::time::sleep(knobs.apply).await;
         restart(world).await;
     } else if !secrets::take(world, &found.document) {
-        world.log(
-            "gateway/reload",
-            "config reload failed: SecretProviderResolutionError: gateway.auth.token",
-        );
+        say("config reload failed: SecretProviderResolutionError: gateway.auth.token");
     } else {
         tokio::time::sleep(knobs.apply).await;
         run(world, &found);
-        world.log(
-            "gateway/reload",
-            &format!("config hot reload applied ({})", paths.join(", ")),
-        );
+        if paths.iter().any(|path| kind(&knobs, path) == "hot") {
+            say(&format!("config hot reload applied ({named})"));
+        }
     }
+}
+
+fn text<'a>(issue: &'a Value, key: &str) -> &'a str {
+    issue[key].as_str().unwrap_or("")
 }
 
 /// The new document runs; whoever is connected is told.
@@ -188,11 +181,17 @@ pub(crate) fn examine(knobs: &Knobs, bytes: &[u8]) -> Found {
     }
 }
 
-pub(crate) fn restarts(knobs: &Knobs, path: &str) -> bool {
-    knobs.restart_paths.iter().any(|prefix| {
-        path.strip_prefix(prefix.as_str())
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-    })
+/// What a change of this path takes, in the words of `reloadKind`.
+pub(crate) fn kind(knobs: &Knobs, path: &str) -> &'static str {
+    let below = |prefix: &String| {
+        let rest = path.strip_prefix(prefix.as_str());
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    };
+    match path.split('.').next().unwrap_or("") {
+        _ if knobs.restart_paths.iter().any(below) => "restart",
+        "logging" | "bindings" | "session" => "none",
+        _ => "hot",
+    }
 }
 
 /// The dotted paths of leaves that differ.

@@ -1,6 +1,8 @@
 //! What the parts of the fake share.
 
 use std::collections::VecDeque;
+use std::fs::File;
+use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -130,11 +132,16 @@ impl World {
         let _ = self.signals.send(Signal::Event(event, payload));
     }
 
-    /// A line for `logs.tail`, in the real one's shape.
+    /// A line for `logs.tail` and for the document's `logging.file`, in the real one's shape.
     pub(crate) fn log(&self, subsystem: &str, message: &str) {
         let name = json!({ "subsystem": subsystem }).to_string();
         let line = json!({ "0": name, "1": message, "_meta": { "logLevelName": "INFO" }, "message": message });
-        self.state.lock().unwrap().log.push(line.to_string());
+        let mut state = self.state.lock().unwrap();
+        if let Some(file) = at(&state.running, "logging.file").and_then(Value::as_str) {
+            let opened = File::options().create(true).append(true).open(file);
+            let _ = opened.and_then(|mut file| file.write_all(format!("{line}\n").as_bytes()));
+        }
+        state.log.push(line.to_string());
     }
 
     pub(crate) fn end(&self) {
