@@ -44,14 +44,19 @@ pub(super) async fn user(State(handle): State<Handle>) -> Result<Response, Error
     Ok(([(CONTENT_TYPE, kind), (ETAG, user.etag)], user.text).into_response())
 }
 
-/// Everything about one key.
+/// Everything about one key. What a lower layer said of it is as private as what holds.
 pub(super) async fn explain(
     State(handle): State<Handle>,
     query: Result<Query<ExplainQuery>, QueryRejection>,
 ) -> Result<Json<ExplainResponse>, Error> {
     let Query(query) = query?;
     let path: KeyPath = query.path.parse()?;
-    Ok(Json(handle.explain(path).await?))
+    let mut answer = handle.explain(path.clone()).await?;
+    for hidden in &mut answer.hidden {
+        let value = hidden.value.as_ref();
+        hidden.value = value.map(|value| config_merge::redact_value(&path, value));
+    }
+    Ok(Json(answer))
 }
 
 /// Past generations.

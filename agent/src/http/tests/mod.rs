@@ -212,6 +212,30 @@ async fn everything_else_is_answered() {
 }
 
 #[tokio::test]
+async fn what_a_reader_sees_is_redacted() {
+    let stage = Stage::started().await;
+    let put = stage
+        .put(
+            "?wait=settled",
+            "{ token: { source: 'env', id: 'T_USER' } }",
+        )
+        .await;
+    assert_eq!(put.status, 200);
+    let explain = "/v1/config/explain?path=token.id";
+    for path in ["/v1/config", explain, "/v1/config/history", "/v1/status"] {
+        let answer = stage.read(path).await;
+        assert_eq!(answer.status, 200, "{path}");
+        let body = String::from_utf8_lossy(&answer.body);
+        assert!(
+            !body.contains("T_BASE") && !body.contains("T_USER"),
+            "{path} {body}"
+        );
+    }
+    let explain: ExplainResponse = stage.read(explain).await.json();
+    assert_eq!(explain.hidden.len(), 1);
+}
+
+#[tokio::test]
 async fn every_refusal_has_its_status_and_code() {
     let stage = Stage::started().await;
     let (get, put, post) = (Method::GET, Method::PUT, Method::POST);

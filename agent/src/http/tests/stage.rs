@@ -133,7 +133,7 @@ impl Stage {
         let path = |name: &str| dir.path().join(name);
         std::fs::write(
             path("base.json5"),
-            "{ level: 'info', locked: 1, token: { source: 'env', id: 'T' } }",
+            "{ level: 'info', locked: 1, token: { source: 'env', id: 'T_BASE' } }",
         )
         .unwrap();
         std::fs::write(
