@@ -30,7 +30,7 @@ fi
 # own FOLDER...: folders that the gateway writes.
 own() { mkdir -p "$@"; [ "$(id -u)" != 0 ] || chown "$uid:$uid" "$@"; }
 
-mkdir -p "$home"/{layers/user,layers/policy,secrets,tokens,agent,bin}
+mkdir -p "$home"/{layers/user,run/doc,secrets,tokens,agent,bin}
 chmod 700 "$home"/{secrets,tokens,agent}
 own "$home"/{state,logs,workspace,home}
 
