@@ -128,10 +128,8 @@ fn write_double(text: &mut String, double: f64) {
     if double < 0.0 {
         text.push('-');
     }
-    let scientific = format!("{:e}", double.abs());
-    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
-    let digits: String = mantissa.chars().filter(|c| *c != '.').collect();
-    let point = exponent.parse::<i32>().unwrap_or(0) + 1;
+    let (digits, exponent) = shortest(double.abs());
+    let point = exponent + 1;
     let count = i32::try_from(digits.len()).unwrap_or(0);
     let zeros = |text: &mut String, n: i32| text.extend((0..n).map(|_| '0'));
     match point {
@@ -154,6 +152,31 @@ fn write_double(text: &mut String, double: f64) {
             append(text, format_args!("{first}{dot}{rest}e{:+}", point - 1));
         }
     }
+}
+
+/// The fewest digits that read back as this number, and the exponent of the first. Where two such
+/// numbers are equally near, JavaScript takes the even one and Rust the odd one.
+fn shortest(double: f64) -> (String, i32) {
+    let (digits, exponent) = scientific(&format!("{double:e}"));
+    let count = digits.len();
+    let (exact, _) = scientific(&format!("{double:.*e}", count + 30));
+    let (even, rest) = exact.split_at(count);
+    let halfway = rest.starts_with('5') && rest[1..].bytes().all(|digit| digit == b'0');
+    let reads_back = || {
+        let text = format!("{even}e{}", i64::from(exponent) + 1 - count as i64);
+        text.parse() == Ok(double)
+    };
+    if halfway && even != digits && even.ends_with(['0', '2', '4', '6', '8']) && reads_back() {
+        return (even.to_owned(), exponent);
+    }
+    (digits, exponent)
+}
+
+/// The digits and the exponent of a number like `1.25e-7`.
+fn scientific(text: &str) -> (String, i32) {
+    let (mantissa, exponent) = text.split_once('e').unwrap_or((text, "0"));
+    let digits = mantissa.chars().filter(|c| *c != '.').collect();
+    (digits, exponent.parse().unwrap_or(0))
 }
 
 #[cfg(test)]
@@ -180,6 +203,9 @@ mod tests {
             ("5e-324", "5e-324"),
             ("-1234567.125", "-1234567.125"),
             ("1e2", "100"),
+            ("617267844960040.25", "617267844960040.2"),
+            ("2010343863000000.25", "2010343863000000.2"),
+            ("617267844960040.75", "617267844960040.8"),
         ];
         for (given, wanted) in cases {
             let value: Value = serde_json::from_str(given).unwrap();
