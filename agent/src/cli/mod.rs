@@ -1,8 +1,82 @@
 //! What an operator types.
+//!
+//! In: words, environment, one settings file. Out: text for people or JSON for programs, and an
+//! exit code that is documented. A command works on files alone; where an agent owns the state
+//! directory it goes through that agent. Nothing here decides anything about documents.
 
+mod answer;
+mod error;
+mod grammar;
+mod knobs;
+mod merge;
+mod paint;
+mod problems;
+mod run;
+mod state;
+mod supervise;
+
+use std::io::{self, Write};
 use std::process::ExitCode;
+
+use answer::Answer;
+use clap::ArgMatches;
+use error::Error;
+use paint::Paint;
 
 /// Runs the command line.
 pub fn main() -> ExitCode {
-    ExitCode::SUCCESS
+    let mut words = std::env::args_os().skip(1).peekable();
+    // Between fork and exec of a child: one thread, nothing else done yet.
+    if words.next_if(|word| word == "confine").is_some() {
+        return ExitCode::from(supervisor::confine::enter(words));
+    }
+    std::panic::set_hook(Box::new(|panic| {
+        // The message of a panic may hold a value; its place does not.
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        let _ = writeln!(io::stderr(), "error: a mistake in the agent at {place}; please report it");
+    }));
+    let matches = match grammar::command().try_get_matches() {
+        Ok(matches) => matches,
+        Err(usage) => {
+            let _ = usage.print();
+            return ExitCode::from(u8::try_from(usage.exit_code()).unwrap_or(2));
+        }
+    };
+    let Some((name, matches)) = matches.subcommand() else { return ExitCode::from(2) };
+    let json = matches.get_flag("json");
+    let outcome = command(name, matches);
+    ExitCode::from(match &outcome {
+        Ok(answer) => tell(answer, json),
+        Err(error) => complain(error, json),
+    })
+}
+
+fn command(name: &str, matches: &ArgMatches) -> Result<Answer, Error> {
+    let paint = Paint::of(&io::stdout());
+    match name {
+        "run" => run::run(matches),
+        "merge" => merge::merge(matches),
+        _ => Ok(answer::version(paint)),
+    }
+}
+
+/// A reader that went away is no error: `history | head` ends quietly.
+fn tell(answer: &Answer, json: bool) -> u8 {
+    let paint = Paint::of(&io::stderr());
+    for warning in &answer.warnings {
+        let _ = writeln!(io::stderr(), "{} {warning}", paint.warning("warning:"));
+    }
+    let text = if json { &answer.json } else { &answer.text };
+    let mut out = io::stdout().lock();
+    let _ = out.write_all(text).and_then(|()| out.flush());
+    answer.code
+}
+
+fn complain(error: &Error, json: bool) -> u8 {
+    let paint = Paint::of(&io::stderr());
+    let _ = writeln!(io::stderr(), "{} {}", paint.error("error:"), error.text(paint));
+    if json {
+        let _ = writeln!(io::stdout(), "{}", error.json());
+    }
+    error.code()
 }

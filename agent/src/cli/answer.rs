@@ -1,0 +1,48 @@
+//! What a command says, for people and for programs, and how it ends.
+
+use serde::Serialize;
+use serde_json::json;
+
+use super::paint::Paint;
+
+/// The end of a command that did its work.
+#[derive(Debug, Default)]
+pub struct Answer {
+    /// For people.
+    pub text: Vec<u8>,
+    /// For programs: one JSON value, in the types of the API.
+    pub json: Vec<u8>,
+    /// What should be known besides; goes to stderr.
+    pub warnings: Vec<String>,
+    /// 0 when all is well, 1 when something was refused.
+    pub code: u8,
+}
+
+impl Answer {
+    /// The same content twice.
+    pub fn new(text: impl Into<Vec<u8>>, json: &impl Serialize) -> Self {
+        let mut bytes = serde_json::to_vec_pretty(json).unwrap_or_default();
+        bytes.push(b'\n');
+        Self { text: text.into(), json: bytes, ..Self::default() }
+    }
+
+    /// With warnings.
+    pub fn with_warnings(mut self, warnings: Vec<String>) -> Self {
+        self.warnings = warnings;
+        self
+    }
+
+    /// With exit code 1 when something was refused.
+    pub fn refused_if(mut self, refused: bool) -> Self {
+        self.code = u8::from(refused);
+        self
+    }
+}
+
+/// The binary's version and the version of the wire that it speaks.
+pub fn version(paint: Paint) -> Answer {
+    let version = env!("CARGO_PKG_VERSION");
+    let wire = agent_api::WIRE_VERSION;
+    let text = format!("{} {version} (wire {wire})\n", paint.strong("pilotfish-agent"));
+    Answer::new(text, &json!({ "version": version, "wire": wire }))
+}

@@ -1,0 +1,104 @@
+//! What keeps a command from doing its work, and the exit code that says so.
+
+use std::error::Error as _;
+
+use agent_api::{ProblemDocument, ProblemView};
+
+use super::paint::{Paint, plain};
+use super::problems::{count, listed};
+use crate::settings::Mistakes;
+use crate::{config, secrets};
+
+/// The layers, or the change, were refused.
+pub const REFUSED: u8 = 1;
+/// The words or the settings are wrong.
+pub const USAGE: u8 = 2;
+/// The agent or the state directory cannot be reached or used.
+pub const UNUSABLE: u8 = 3;
+
+/// An error of the command line.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Mistakes in flags, environment or settings file, all of them.
+    #[error(transparent)]
+    Settings(#[from] Mistakes),
+    /// The layers have problems, all of them.
+    #[error("{what}")]
+    Refused {
+        /// What was not done.
+        what: String,
+        /// Why not.
+        problems: Vec<ProblemView>,
+    },
+    /// The config component could not.
+    #[error(transparent)]
+    Config(config::Error),
+    /// The secrets could not be carried over.
+    #[error(transparent)]
+    Secrets(#[from] secrets::Error),
+    /// The agent could not start, or a part of it ended.
+    #[error(transparent)]
+    Run(#[from] anyhow::Error),
+}
+
+impl From<config::Error> for Error {
+    fn from(error: config::Error) -> Self {
+        let refused = |problems: Vec<ProblemView>| Self::Refused { what: "the layers have problems; nothing was written".to_owned(), problems };
+        match error {
+            config::Error::Refused(problems) => refused(problems),
+            config::Error::Layers(problems) => refused(config::problem_views(&problems)),
+            other => Self::Config(other),
+        }
+    }
+}
+
+impl Error {
+    /// How the process ends.
+    pub fn code(&self) -> u8 {
+        match self {
+            Self::Settings(_) => USAGE,
+            Self::Refused { .. } => REFUSED,
+            Self::Config(config::Error::NoGeneration { .. } | config::Error::TooLong) => REFUSED,
+            Self::Secrets(error) if !matches!(error, secrets::Error::Write { .. }) => REFUSED,
+            Self::Config(_) | Self::Secrets(_) | Self::Run(_) => UNUSABLE,
+        }
+    }
+
+    /// For people, without the word `error`.
+    pub fn text(&self, paint: Paint) -> String {
+        match self {
+            Self::Settings(mistakes) => mistakes.to_string(),
+            Self::Refused { what, problems } => format!("{}\n{}", plain(what), listed(problems, paint)).trim_end().to_owned(),
+            other => plain(&other.chain()),
+        }
+    }
+
+    /// For programs: the body that the API would answer with.
+    pub fn json(&self) -> String {
+        let (code, status) = match self {
+            Self::Settings(_) => ("settings", 400),
+            Self::Refused { .. } => ("refused", 422),
+            Self::Config(error) => (error.reason(), 500),
+            Self::Secrets(_) => ("secrets", 500),
+            Self::Run(_) => ("run", 500),
+        };
+        let problems = if let Self::Refused { problems, .. } = self { problems.clone() } else { Vec::new() };
+        let title = if problems.is_empty() { "the command failed".to_owned() } else { count(problems.len(), "problem") };
+        let document = ProblemDocument { kind: "about:blank".to_owned(), title, status, detail: Some(self.chain()), code: code.to_owned(), problems };
+        serde_json::to_string_pretty(&document).unwrap_or_default()
+    }
+
+    /// The error and its causes; a cause that was said already is not said again.
+    fn chain(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            let next = error.to_string();
+            if !text.contains(&next) {
+                text = format!("{text}: {next}");
+            }
+            cause = error.source();
+        }
+        text
+    }
+}

@@ -1,0 +1,166 @@
+//! The words of the command line and their help: built from the table of knobs.
+
+use clap::{Arg, ArgAction, Command, value_parser};
+
+use super::knobs::ALL;
+use crate::settings::Knob;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  refused: the layers have problems, the change was refused or undone, there is no such
+     key or generation
+  2  mistakes in words, environment or settings file; all are listed
+  3  the agent or the state directory cannot be reached or used";
+
+const RULES: &str = "\
+Every setting is a flag, a variable PILOTFISH_NAME, or a name in the settings file
+(--settings FILE, JSON5); a flag beats the environment, that beats the file.
+Lists in variables are separated by commas. Durations: 200ms, 15s, 5m.";
+
+/// A command as its table row.
+struct Verb {
+    name: &'static str,
+    about: &'static str,
+    long: &'static str,
+    examples: &'static str,
+    knobs: &'static [&'static str],
+    words: fn(Command) -> Command,
+}
+
+const LAYERS: &[&str] = &["layer", "locks"];
+const PLACES: &[&str] = &["layer", "locks", "out", "state"];
+const CALL: &[&str] = &["listen", "read-token-file", "operate-token-file", "tls-dir"];
+
+/// The whole grammar.
+pub fn command() -> Command {
+    let examples = "\
+Examples:
+  pilotfish-agent check --layer base=/layers/base --layer user=/layers/user --locks /layers/locks.json5
+  pilotfish-agent explain gateway.bind
+  pilotfish-agent run -- openclaw gateway";
+    let version = format!("{} (wire {})", env!("CARGO_PKG_VERSION"), agent_api::WIRE_VERSION);
+    let root = Command::new("pilotfish-agent")
+        .about("Owns the configuration of an OpenClaw gateway: a change is proved by the gateway, or undone")
+        .version(&*version.leak())
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .after_help(format!("{examples}\n\n{RULES}\n\n{EXIT_CODES}"));
+    VERBS.iter().fold(root, |root, verb| root.subcommand(subcommand(verb)))
+}
+
+fn subcommand(verb: &Verb) -> Command {
+    let knobs = ALL.into_iter().flatten().filter(|knob| verb.knobs.is_empty() || verb.knobs.contains(&knob.name));
+    let command = Command::new(verb.name)
+        .about(verb.about)
+        .long_about(format!("{}.\n\n{}", verb.about, verb.long))
+        .after_help(format!("Examples:\n{}\n\n{EXIT_CODES}", verb.examples))
+        .arg(Arg::new("json").long("json").action(ArgAction::SetTrue).help("One JSON value on stdout, in the types of the API"));
+    let command = if verb.name == "version" { command } else { command.arg(settings()).args(knobs.map(argument)) };
+    let calls = CALL.iter().all(|name| verb.knobs.contains(name));
+    (verb.words)(if calls { command.args(agent()) } else { command })
+}
+
+fn settings() -> Arg {
+    Arg::new("settings").long("settings").value_name("FILE").help("Settings file, JSON5, names as the flags [env: PILOTFISH_SETTINGS]")
+}
+
+/// Any number of times, so that a mistake is told together with all others.
+fn argument(knob: &Knob) -> Arg {
+    let variable = knob.name.replace('-', "_").to_uppercase();
+    let default = if knob.default.is_empty() { String::new() } else { format!(" [default: {}]", knob.default) };
+    let heading = if CALL.contains(&knob.name) { "Where an agent runs" } else { "Settings" };
+    Arg::new(knob.name)
+        .long(knob.name)
+        .value_name(knob.value)
+        .action(ArgAction::Append)
+        .help(format!("{}{default} [env: PILOTFISH_{variable}]", knob.help))
+        .help_heading(heading)
+}
+
+fn agent() -> [Arg; 2] {
+    let url = Arg::new("agent").long("agent").value_name("URL");
+    let token = Arg::new("token-file").long("token-file").value_name("FILE");
+    [
+        url.help("Ask this agent, such as http://127.0.0.1:18780, whoever owns the state directory").help_heading("Where an agent runs"),
+        token.help("The token to show it [default: the operate or read token file]").help_heading("Where an agent runs"),
+    ]
+}
+
+fn none(command: Command) -> Command {
+    command
+}
+
+const VERBS: &[Verb] = &[
+    Verb {
+        name: "run",
+        about: "Live beside a gateway, or as its parent, and own its document",
+        long: "Watches the layers, writes the document, has the gateway prove every change, and undoes what does not hold. \
+               With -- COMMAND the gateway is started as a child: reaped, drained, restarted with back-off.",
+        examples: "  \
+  # The sidecar.
+  pilotfish-agent run --layer base=/layers/base --layer user=/layers/user --locks /layers/locks.json5 \\
+      --state /state --out /doc/openclaw.json
+
+  # The supervisor: the gateway is our child and another user.
+  pilotfish-agent run --settings /etc/pilotfish.json5 --child-user 1000:1000 -- openclaw gateway",
+        knobs: &[],
+        words: |command| {
+            let child = Arg::new("command").value_name("COMMAND").num_args(0..).last(true).value_parser(value_parser!(std::ffi::OsString));
+            command.arg(child.help("The gateway, started as our child"))
+        },
+    },
+    Verb {
+        name: "merge",
+        about: "Write the document once, and end: the init container",
+        long: "A layer that cannot be taken falls back to its last good content in --state, with a warning; without one \
+               everything is refused and all problems are listed. The same bytes are not written again.",
+        examples: "  \
+  # Before the gateway starts.
+  pilotfish-agent merge --layer base=/layers/base --layer user=/layers/user --locks /layers/locks.json5 \\
+      --state /state --secrets /secrets --secrets-out /run/secrets.json --out /doc/openclaw.json
+
+  # To look at.
+  pilotfish-agent merge --layer base=./base --layer user=./user.json5 --out -",
+        knobs: &["layer", "locks", "out", "state", "secrets", "secrets-out", "document-mode", "document-owner", "gateway-version"],
+        words: |command| {
+            let strict = Arg::new("strict").long("strict").action(ArgAction::SetTrue);
+            command.arg(strict.help("Refuse instead of falling back: exit 1, nothing is written"))
+        },
+    },
+    Verb {
+        name: "version",
+        about: "Tell the version, and the version of the wire",
+        long: "The same as --version.",
+        examples: "  pilotfish-agent version --json",
+        knobs: &[],
+        words: none,
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_grammar_is_sound_and_every_help_has_examples_and_exit_codes() {
+        command().debug_assert();
+        for verb in VERBS {
+            let mut root = command();
+            let help = root.find_subcommand_mut(verb.name).unwrap().render_long_help().to_string();
+            assert!(help.contains("Examples:\n") && help.contains("Exit codes:"), "{help}");
+            assert!(help.contains(&format!("pilotfish-agent {}", verb.name)), "{help}");
+        }
+    }
+
+    #[test]
+    fn every_knob_of_run_is_in_its_help_with_variable_and_default() {
+        let mut root = command();
+        let help = root.find_subcommand_mut("run").unwrap().render_long_help().to_string();
+        for knob in ALL.into_iter().flatten() {
+            let variable = format!("PILOTFISH_{}", knob.name.replace('-', "_").to_uppercase());
+            assert!(help.contains(&format!("--{} <{}>", knob.name, knob.value)) && help.contains(&variable), "{}", knob.name);
+            assert!(knob.default.is_empty() || help.contains(&format!("[default: {}]", knob.default)), "{}", knob.name);
+        }
+    }
+}
