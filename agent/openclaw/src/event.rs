@@ -31,7 +31,8 @@ pub enum Event {
     /// A connection was made to another life of the gateway than the one before. Only a
     /// [`Link`](crate::Link) sees this.
     Booted {
-        /// The identity of the new life; releases differ in whether they tell.
+        /// The identity of the new life. `None`: the release does not tell, so every new
+        /// connection may be one to a new life.
         boot_id: Option<String>,
     },
 }

@@ -185,6 +185,40 @@ async fn a_gateway_that_hangs_up_at_once_is_no_tight_loop() {
 }
 
 #[tokio::test]
+async fn lives_on_without_the_senders_of_its_inputs() {
+    let (port, endpoint) = Port::open().await;
+    let Stage {
+        handle,
+        endpoint,
+        token,
+        drain: _drain,
+        ..
+    } = stage(Some(endpoint));
+    let mut events = handle.events();
+    let mut peer = port.greet("one").await;
+    drop((endpoint, token));
+    let mut state = handle.state();
+    state
+        .wait_for(|state| state.hello().is_some())
+        .await
+        .unwrap();
+    for phase in ["preparing", "prepared"] {
+        let event =
+            json!({"type": "event", "event": "gateway.suspension", "payload": {"phase": phase}});
+        peer.json(&event).await;
+        let next = timeout(Duration::from_secs(2), events.next())
+            .await
+            .unwrap();
+        let phase = phase.to_owned();
+        assert_eq!(next, Some(Received::Event(Event::Suspension { phase })));
+    }
+    drop(peer);
+    let _peer = timeout(Duration::from_secs(2), port.greet("one"))
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
 async fn a_nudge_is_heeded_at_once() {
     let (port, endpoint) = Port::open().await;
     let stage = stage(None);

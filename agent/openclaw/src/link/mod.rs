@@ -35,13 +35,8 @@ pub struct Link {
     publisher: Publisher,
     nudge: Arc<Notify>,
     pace: Pace,
-    boot_id: Option<String>,
-}
-
-/// Why the link goes round once more.
-enum Turn {
-    Drained,
-    Again,
+    /// Of the last life seen; the inner one is absent where the release does not tell.
+    boot_id: Option<Option<String>>,
 }
 
 impl Link {
@@ -81,31 +76,25 @@ impl Link {
     pub async fn run(mut self, drain: impl Future<Output = ()>) {
         let mut drain = pin!(drain);
         loop {
-            let turn = tokio::select! {
-                () = &mut drain => Turn::Drained,
-                turn = self.pass() => turn,
-            };
-            if let Turn::Drained = turn {
-                self.publisher.absent("draining");
-                return;
+            tokio::select! {
+                () = &mut drain => return self.publisher.absent("draining"),
+                () = self.pass() => {}
             }
         }
     }
 
     /// One life of the connection: open it, live with it until it ends, wait.
-    async fn pass(&mut self) -> Turn {
+    async fn pass(&mut self) {
         let token = self.token.borrow_and_update().clone();
         let Some(endpoint) = self.endpoint.borrow_and_update().clone() else {
             self.publisher.absent("no_endpoint");
-            self.changed().await;
-            return Turn::Again;
+            return self.changed().await;
         };
         match self.open(&endpoint, &token).await {
-            Some(Ok(connection)) => self.live(connection).await,
+            Some(Ok(connection)) => self.live(connection, &endpoint).await,
             Some(Err(error)) => self.fail(&error).await,
             None => self.pace.reset(),
         }
-        Turn::Again
     }
 
     /// Connects; `None` when what it connects to changed meanwhile.
@@ -117,7 +106,7 @@ impl Link {
         }
     }
 
-    async fn live(&mut self, connection: Connection) {
+    async fn live(&mut self, connection: Connection, endpoint: &Endpoint) {
         let mut events = connection.events();
         let connection = Arc::new(connection);
         let began = Instant::now();
@@ -126,10 +115,7 @@ impl Link {
         let closed = loop {
             tokio::select! {
                 closed = connection.closed() => break Some(closed),
-                moved = self.endpoint.changed() => match moved {
-                    Ok(()) => break None,
-                    Err(_) => break Some(connection.closed().await),
-                },
+                () = moved(&mut self.endpoint, endpoint) => break None,
                 Some(received) = events.next() => self.forward(received),
             }
         };
@@ -158,12 +144,11 @@ impl Link {
         self.wait(until).await;
     }
 
-    /// Says so when another life of the gateway answers than before.
+    /// Says so when another life of the gateway answers than before, or may.
     fn greet(&mut self, connection: &Connection) {
         let boot_id = connection.hello().boot_id.clone();
-        let again = self.boot_id.is_some() && boot_id != self.boot_id;
-        self.boot_id = boot_id.clone();
-        if again {
+        let before = self.boot_id.replace(boot_id.clone());
+        if before.is_some_and(|before| before.is_none() || before != boot_id) {
             drop(self.events.send(Event::Booted { boot_id }));
         }
     }
@@ -217,5 +202,16 @@ impl Link {
             Ok(()) = self.token.changed() => {}
             else => std::future::pending().await,
         }
+    }
+}
+
+/// Waits until the endpoint is another than `now`; for ever when its sender is gone.
+async fn moved(endpoint: &mut watch::Receiver<Option<Endpoint>>, now: &Endpoint) {
+    if endpoint
+        .wait_for(|endpoint| endpoint.as_ref() != Some(now))
+        .await
+        .is_err()
+    {
+        std::future::pending().await
     }
 }
