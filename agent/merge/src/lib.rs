@@ -34,6 +34,7 @@ mod search;
 mod shape;
 mod size;
 mod source;
+mod stop;
 mod tree;
 
 pub use diff::{Change, changes, diff};

@@ -12,6 +12,7 @@ use crate::guard::MAX_DEPTH;
 use crate::path::KeyPath;
 use crate::position::Positions;
 use crate::problem::{Problem, ProblemKind};
+use crate::stop::Stop;
 
 /// How many problems of one file are told; a broken generator makes thousands alike.
 const MOST_PROBLEMS: usize = 100;
@@ -20,54 +21,14 @@ const MOST_PROBLEMS: usize = 100;
 pub(crate) fn scan(text: &str) -> Result<Positions, Vec<Problem>> {
     let mut scanner = Scanner::new(text);
     if let Err(stop) = scanner.document() {
-        scanner.problems.push(stop.problem(&scanner));
+        let found = stop.problem(scanner.cursor.peek());
+        let found = found.at(scanner.cursor.place).on(&scanner.key_path());
+        scanner.problems.push(found);
     }
     if scanner.problems.is_empty() {
         Ok(scanner.positions)
     } else {
         Err(scanner.problems)
-    }
-}
-
-/// Why the scan cannot go on.
-enum Stop {
-    Empty,
-    Expected(&'static str),
-    TooDeep,
-}
-
-impl From<&'static str> for Stop {
-    fn from(expected: &'static str) -> Self {
-        Stop::Expected(expected)
-    }
-}
-
-impl Stop {
-    fn problem(&self, scanner: &Scanner<'_>) -> Problem {
-        let found = scanner
-            .cursor
-            .peek()
-            .map_or("the end of the file".to_owned(), |c| {
-                format!("`{}`", c.escape_debug())
-            });
-        let problem = match self {
-            Stop::Empty => Problem::new(
-                ProblemKind::Empty,
-                "the file holds no value",
-                "write at least {}, or remove the file",
-            ),
-            Stop::Expected(what) => Problem::new(
-                ProblemKind::Syntax,
-                format!("expected {what}, found {found}"),
-                "correct the JSON5 here",
-            ),
-            Stop::TooDeep => Problem::new(
-                ProblemKind::TooDeep,
-                format!("brackets nest deeper than {MAX_DEPTH}"),
-                "make the structure flatter",
-            ),
-        };
-        problem.at(scanner.cursor.place).on(&scanner.key_path())
     }
 }
 
