@@ -4,6 +4,7 @@ use std::error::Error as _;
 
 use agent_api::{ProblemDocument, ProblemView};
 
+use super::agent;
 use super::paint::{Paint, plain};
 use super::problems::{count, listed};
 use crate::settings::Mistakes;
@@ -33,12 +34,30 @@ pub enum Error {
     /// The config component could not.
     #[error(transparent)]
     Config(config::Error),
+    /// A key path that is none.
+    #[error("{0}")]
+    Key(config_merge::Error),
+    /// No layer says anything about this key.
+    #[error("nothing is known of {key:?}{}", offer(near))]
+    Unknown {
+        /// As it was typed.
+        key: String,
+        /// Keys that may have been meant.
+        near: Vec<String>,
+    },
+    /// The agent that had to be asked did not do it.
+    #[error(transparent)]
+    Agent(#[from] agent::Error),
     /// The secrets could not be carried over.
     #[error(transparent)]
     Secrets(#[from] secrets::Error),
     /// The agent could not start, or a part of it ended.
     #[error(transparent)]
     Run(#[from] anyhow::Error),
+}
+
+fn offer(near: &[String]) -> String {
+    if near.is_empty() { String::new() } else { format!("; did you mean {}?", near.join(", ")) }
 }
 
 impl From<config::Error> for Error {
@@ -56,11 +75,12 @@ impl Error {
     /// How the process ends.
     pub fn code(&self) -> u8 {
         match self {
-            Self::Settings(_) => USAGE,
-            Self::Refused { .. } => REFUSED,
+            Self::Settings(_) | Self::Key(_) => USAGE,
+            Self::Refused { .. } | Self::Unknown { .. } => REFUSED,
+            Self::Agent(error) if error.is_refusal() => REFUSED,
             Self::Config(config::Error::NoGeneration { .. } | config::Error::TooLong) => REFUSED,
             Self::Secrets(error) if !matches!(error, secrets::Error::Write { .. }) => REFUSED,
-            Self::Config(_) | Self::Secrets(_) | Self::Run(_) => UNUSABLE,
+            Self::Config(_) | Self::Secrets(_) | Self::Agent(_) | Self::Run(_) => UNUSABLE,
         }
     }
 
@@ -69,6 +89,7 @@ impl Error {
         match self {
             Self::Settings(mistakes) => mistakes.to_string(),
             Self::Refused { what, problems } => format!("{}\n{}", plain(what), listed(problems, paint)).trim_end().to_owned(),
+            Self::Agent(agent::Error::Said { problem, .. }) => format!("{}\n{}", plain(&self.chain()), listed(&problem.problems, paint)).trim_end().to_owned(),
             other => plain(&other.chain()),
         }
     }
@@ -76,7 +97,10 @@ impl Error {
     /// For programs: the body that the API would answer with.
     pub fn json(&self) -> String {
         let (code, status) = match self {
-            Self::Settings(_) => ("settings", 400),
+            Self::Agent(agent::Error::Said { problem, .. }) => return serde_json::to_string_pretty(problem).unwrap_or_default(),
+            Self::Settings(_) | Self::Key(_) => ("settings", 400),
+            Self::Unknown { .. } => ("unknown_key", 404),
+            Self::Agent(_) => ("agent", 502),
             Self::Refused { .. } => ("refused", 422),
             Self::Config(error) => (error.reason(), 500),
             Self::Secrets(_) => ("secrets", 500),

@@ -28,8 +28,10 @@ struct Verb {
     words: fn(Command) -> Command,
 }
 
-const LAYERS: &[&str] = &["layer", "locks"];
-const PLACES: &[&str] = &["layer", "locks", "out", "state"];
+const CHECKED: &[&str] = &["layer", "locks", "state", "listen", "read-token-file", "operate-token-file", "tls-dir"];
+const PLACED: &[&str] = &["layer", "locks", "out", "state", "listen", "read-token-file", "operate-token-file", "tls-dir"];
+const WRITTEN: &[&str] =
+    &["layer", "locks", "out", "state", "document-mode", "document-owner", "listen", "read-token-file", "operate-token-file", "tls-dir"];
 const CALL: &[&str] = &["listen", "read-token-file", "operate-token-file", "tls-dir"];
 
 /// The whole grammar.
@@ -127,6 +129,65 @@ const VERBS: &[Verb] = &[
             let strict = Arg::new("strict").long("strict").action(ArgAction::SetTrue);
             command.arg(strict.help("Refuse instead of falling back: exit 1, nothing is written"))
         },
+    },
+    Verb {
+        name: "check",
+        about: "List every problem of the layers, each with its place and its cure",
+        long: "Where an agent owns the state directory it is asked, and with it its gateway.",
+        examples: "  \
+  # In a pipeline, before a layer is published.
+  pilotfish-agent check --layer base=./base --layer user=./user.json5 --locks ./locks.json5
+
+  # With the running gateway's opinion.
+  pilotfish-agent check --agent http://127.0.0.1:18780 --token-file /tokens/read",
+        knobs: CHECKED,
+        words: none,
+    },
+    Verb {
+        name: "diff",
+        about: "Show what the layers would change in the document in place",
+        long: "One line for each key: old and new value, the place it comes from, and what the gateway does about it: hot, \
+               restart, none, or unchecked where no gateway was asked.",
+        examples: "  pilotfish-agent diff --settings /etc/pilotfish.json5",
+        knobs: PLACED,
+        words: none,
+    },
+    Verb {
+        name: "explain",
+        about: "Tell who set a key, what that hid, what was refused, and what locks it",
+        long: "A key with keys below it lists them.",
+        examples: "  \
+  pilotfish-agent explain gateway.bind --settings /etc/pilotfish.json5
+  pilotfish-agent explain 'plugins.entries[\"my.plugin\"]' --settings /etc/pilotfish.json5",
+        knobs: PLACED,
+        words: |command| command.arg(Arg::new("key").value_name("KEY").required(true).help("Path with dots; a name with a dot of its own is written [\"a.b\"]")),
+    },
+    Verb {
+        name: "history",
+        about: "List the documents that were written, newest first",
+        long: "The agent keeps the newest 50 with the layers that they were made of.",
+        examples: "  pilotfish-agent history --state /state",
+        knobs: &["state", "listen", "read-token-file", "operate-token-file", "tls-dir"],
+        words: none,
+    },
+    Verb {
+        name: "rollback",
+        about: "Bring the layers of an older generation back, merged anew under the policy in force",
+        long: "A layer of the operator stays at its older content until its files change again. The history goes on: a \
+               rollback is a new generation.",
+        examples: "  pilotfish-agent rollback 12 --settings /etc/pilotfish.json5",
+        knobs: WRITTEN,
+        words: |command| command.arg(Arg::new("generation").value_name("N").required(true).value_parser(value_parser!(u64)).help("A generation of the history")),
+    },
+    Verb {
+        name: "pause",
+        about: "Have the agent leave the document alone for a while, so that a human can edit it",
+        long: "The pause ends by itself; what is in the document then is put back.",
+        examples: "  \
+  pilotfish-agent pause 15m --settings /etc/pilotfish.json5
+  pilotfish-agent pause off --settings /etc/pilotfish.json5",
+        knobs: &["state", "listen", "read-token-file", "operate-token-file", "tls-dir"],
+        words: |command| command.arg(Arg::new("duration").value_name("DURATION|off").required(true).help("Such as 15m; 24h at most")),
     },
     Verb {
         name: "version",

@@ -4,16 +4,26 @@
 //! exit code that is documented. A command works on files alone; where an agent owns the state
 //! directory it goes through that agent. Nothing here decides anything about documents.
 
+mod agent;
 mod answer;
+mod change;
+mod check;
+mod diff;
 mod error;
+mod explain;
 mod grammar;
+mod history;
 mod knobs;
 mod merge;
+mod nearest;
 mod paint;
+mod pinned;
 mod problems;
 mod run;
 mod state;
 mod supervise;
+mod table;
+mod way;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -56,6 +66,12 @@ fn command(name: &str, matches: &ArgMatches) -> Result<Answer, Error> {
     match name {
         "run" => run::run(matches),
         "merge" => merge::merge(matches),
+        "check" => check::check(matches, paint),
+        "diff" => diff::diff(matches, paint),
+        "explain" => explain::explain(matches, paint),
+        "history" => history::history(matches, paint),
+        "rollback" => change::rollback(matches),
+        "pause" => change::pause(matches),
         _ => Ok(answer::version(paint)),
     }
 }

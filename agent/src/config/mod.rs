@@ -35,7 +35,7 @@ pub use engine::Engine;
 pub use error::Error;
 pub use handle::{Edited, Handle, Inspection, Preview, UserText};
 pub use metrics::Metrics;
-pub use offline::{Offline, Proposal};
+pub use offline::{Offline, Proposal, Reasons};
 pub use resolve::views as problem_views;
 pub use settings::{Drift, SHARED_PATHS, Settings};
 pub use view::{View, line, text};

@@ -4,6 +4,8 @@
 //! written once, what would change, the reason for a key. Same rules and same ledger as the
 //! engine; nothing is proved here, so nothing here becomes the last good.
 
+mod inspect;
+
 use std::time::{Duration, Instant};
 
 use agent_api::{ApplyReport, ChangeView, LayerStatus, Outcome, ProblemView};
@@ -19,6 +21,8 @@ use super::settings::Settings;
 use super::source::{Reading, Readings, missing};
 use super::store::{Store, files_of};
 use super::view::changes;
+
+pub use inspect::Reasons;
 
 /// The config component for one command.
 pub struct Offline {
@@ -224,16 +228,22 @@ impl Offline {
         self.store.as_ref().map(Store::ledger)
     }
 
-    /// The layers and rules to explain, and the problems of those that could not be taken.
-    pub(super) fn layers(&self) -> Result<(Vec<Layer>, Rules, Vec<ProblemView>), Error> {
-        let Some(store) = &self.store else { return Ok(self.parse()) };
+    /// The layers and rules to explain, and the problems of those that fell back.
+    fn layers(&self) -> Result<(Vec<Layer>, Rules, Vec<ProblemView>), Error> {
+        let Some(store) = &self.store else {
+            let (layers, rules, problems) = self.parse();
+            return if problems.is_empty() { Ok((layers, rules, problems)) } else { Err(Error::Refused(problems)) };
+        };
         let resolved = Resolved::of(&self.settings, store, &Readings::read(&self.settings))?;
+        if !resolved.fatal.is_empty() {
+            return Err(Error::Refused(resolved.problems()));
+        }
         let (layers, rules) = store.layers(&resolved.set)?;
         Ok((layers, rules, resolved.problems()))
     }
 
     /// The document that is in place now.
-    pub(super) fn in_place(&self) -> Option<Document> {
+    fn in_place(&self) -> Option<Document> {
         let bytes = self.file.read()?;
         let value = serde_json::from_slice(&bytes).ok()?;
         let sha256 = durable::Digest::of(&bytes);

@@ -1,0 +1,92 @@
+//! What the command line shows of the document without an agent, in the types of the API.
+
+use agent_api::{CheckView, DiffResponse, ExplainResponse, HistoryEntry, HistoryResponse, ProvenanceEntry, RefusedValue};
+use config_merge::KeyPath;
+use serde_json::Value;
+
+use super::Offline;
+use crate::config::Error;
+use crate::config::document::{Document, Evaluation};
+use crate::config::explain;
+use crate::config::ledger::Generation;
+
+/// A document with the reasons for its keys.
+pub struct Reasons {
+    /// Redacted.
+    pub document: Value,
+    /// Who set each key.
+    pub provenance: Vec<ProvenanceEntry>,
+}
+
+impl Offline {
+    /// What the layers would change in the document in place, and every problem in the way.
+    pub fn preview(&self) -> Result<DiffResponse, Error> {
+        let mut problems = self.check();
+        let changes = match self.propose() {
+            Ok(proposal) => self.changes(&proposal),
+            Err(Error::Refused(more)) => {
+                problems.extend(more.into_iter().filter(|problem| !problems.contains(problem)).collect::<Vec<_>>());
+                Vec::new()
+            }
+            Err(other) => return Err(other),
+        };
+        let check = CheckView::Unchecked { why: "no gateway was asked".to_owned() };
+        Ok(DiffResponse { changes, requires_restart: false, problems, check })
+    }
+
+    /// Everything about one key of what the layers make.
+    pub fn explain(&self, path: &KeyPath) -> Result<ExplainResponse, Error> {
+        let (layers, rules, problems) = self.layers()?;
+        let evaluation = Evaluation::lenient(&layers, &rules).map_err(Error::Layers)?;
+        let mut answer = explain::explain(path, &evaluation, &rules);
+        let about = problems.into_iter().filter(|problem| problem.path == answer.path);
+        let refused: Vec<RefusedValue> = about.map(|problem| RefusedValue { value: None, problem }).collect();
+        answer.refused.extend(refused);
+        answer.since_generation = self.since(path, &evaluation, self.in_place().as_ref());
+        Ok(answer)
+    }
+
+    /// The generation since which the key has the value that the layers now give it; none for a
+    /// value that is not in place yet.
+    fn since(&self, path: &KeyPath, evaluation: &Evaluation, in_place: Option<&Document>) -> Option<u64> {
+        let same = path.find(&in_place?.value) == path.find(&evaluation.document.value);
+        self.ledger().filter(|_| same)?.since(&path.to_string())
+    }
+
+    /// What the layers make, with the reason for each key.
+    pub fn reasons(&self) -> Result<Reasons, Error> {
+        let (layers, rules, _) = self.layers()?;
+        let evaluation = Evaluation::lenient(&layers, &rules).map_err(Error::Layers)?;
+        let in_place = self.in_place();
+        let entry = |(path, origin): (KeyPath, config_merge::Origin)| ProvenanceEntry {
+            since_generation: self.since(&path, &evaluation, in_place.as_ref()).unwrap_or(0),
+            path: path.to_string(),
+            layer: origin.layer.to_string(),
+            file: origin.file,
+            line: origin.line,
+            column: origin.column,
+        };
+        let provenance = evaluation.provenance.entries().map(entry).collect();
+        Ok(Reasons { document: config_merge::redact(&evaluation.document.value), provenance })
+    }
+
+    /// Past generations, newest first.
+    pub fn history(&self) -> HistoryResponse {
+        let generations = self.ledger().into_iter().flat_map(|ledger| ledger.generations.iter().rev());
+        HistoryResponse { generations: generations.map(entry).collect() }
+    }
+}
+
+fn entry(generation: &Generation) -> HistoryEntry {
+    HistoryEntry {
+        generation: generation.number,
+        restores: generation.restores,
+        at: generation.at.to_string(),
+        actor: generation.actor.clone(),
+        document_sha256: generation.sha256.to_string(),
+        outcome: generation.outcome,
+        proof: generation.proof,
+        changed: generation.changed.clone(),
+        reason: generation.reason.clone(),
+    }
+}
