@@ -74,7 +74,9 @@ impl App {
         tasks.spawn(done(follow(link, Arc::clone(&tokens), presence)));
 
         let metrics = config::Metrics::register(&registry)?;
-        let (engine, handle) = Engine::open(settings.config.clone(), Arc::clone(&gateway), metrics, gate)?;
+        let read_only = settings.protection == Protection::Mount;
+        let document = config::Settings { read_only, ..settings.config.clone() };
+        let (engine, handle) = Engine::open(document, Arc::clone(&gateway), metrics, gate)?;
         let secrets = secrets_of(&settings, gateway, token_file, &tokens, &registry, &drain, &mut tasks)?;
         let engine_drain = drain.clone();
         tasks.spawn(async move { engine.run(engine_drain).await.context("the document's owner ended") });

@@ -30,10 +30,12 @@ pub fn agent_binary() -> &'static Path {
 
 fn build() -> PathBuf {
     let this = env::current_exe().expect("a test program knows its own path");
-    let profile_folder = this
-        .ancestors()
-        .nth(2)
-        .expect("target/<profile>/deps/<program>");
+    let folder = this.parent().expect("a program lies in a folder");
+    let profile_folder = if folder.ends_with("deps") {
+        folder.parent().expect("target/<profile>/deps")
+    } else {
+        folder
+    };
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command
         .args(["build", "--quiet", "--locked", "-p", "pilotfish-agent"])

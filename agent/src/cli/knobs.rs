@@ -10,20 +10,20 @@ use crate::settings::{AGENT, CHILD, DOCUMENT, Given, Knob, duration, owner, pars
 use crate::{config, secrets};
 
 /// Every knob there is.
-pub const ALL: [&[Knob]; 3] = [DOCUMENT, AGENT, CHILD];
+pub(super) const ALL: [&[Knob]; 3] = [DOCUMENT, AGENT, CHILD];
 
 /// Mode of a document that only its owner reads.
-pub const PRIVATE: u32 = 0o600;
+pub(super) const PRIVATE: u32 = 0o600;
 
 /// Gathers what was given to a command: flags, environment, settings file, defaults.
-pub fn given(matches: &ArgMatches) -> Given {
+pub(super) fn given(matches: &ArgMatches) -> Given {
     let flag = matches.try_get_one::<String>("settings").ok().flatten().map(PathBuf::from);
     let file = flag.or_else(|| std::env::var_os("PILOTFISH_SETTINGS").filter(|path| !path.is_empty()).map(PathBuf::from));
     Given::gather(matches, &ALL, file.as_deref())
 }
 
 /// The settings of the config component. What a command needs of them it says itself.
-pub fn config(given: &Given) -> config::Settings {
+pub(super) fn config(given: &Given) -> config::Settings {
     config::Settings {
         layers: layers(given),
         locks: given.path("locks"),
@@ -32,6 +32,7 @@ pub fn config(given: &Given) -> config::Settings {
         owner: given.read("document-owner", owner),
         state: given.path("state").unwrap_or_default(),
         drift: given.read("drift", word).unwrap_or_default(),
+        read_only: false,
         shared_paths: given.all("shared-path", |text| parsed::<Pattern>(text).map(|_| text.to_owned())),
         probation: time(given, "probation"),
         absent: time(given, "absent-after"),
@@ -42,7 +43,7 @@ pub fn config(given: &Given) -> config::Settings {
 }
 
 /// A duration with a default of its own.
-pub fn time(given: &Given, name: &'static str) -> std::time::Duration {
+pub(super) fn time(given: &Given, name: &'static str) -> std::time::Duration {
     given.read(name, duration).unwrap_or_default()
 }
 
@@ -71,7 +72,7 @@ fn mode(text: &str) -> Result<u32, String> {
 }
 
 /// The secrets' way, where there is one: both ends of it or none.
-pub fn secrets(given: &Given, owner: Option<(u32, u32)>) -> Option<secrets::Settings> {
+pub(super) fn secrets(given: &Given, owner: Option<(u32, u32)>) -> Option<secrets::Settings> {
     match (given.path("secrets"), given.path("secrets-out")) {
         (Some(source), Some(out)) => Some(secrets::Settings { source, out, owner, poll: time(given, "poll") }),
         (None, None) => None,
@@ -87,14 +88,14 @@ pub fn secrets(given: &Given, owner: Option<(u32, u32)>) -> Option<secrets::Sett
 }
 
 /// At least one layer, and a document that is no directory.
-pub fn need_layers(given: &Given, settings: &config::Settings) {
+pub(super) fn need_layers(given: &Given, settings: &config::Settings) {
     if settings.layers.is_empty() {
         given.mistake("--layer", "is needed here, such as --layer user=/layers/user");
     }
 }
 
 /// A path as the gateway sees it, whatever its own directory is.
-pub fn absolute(path: &Path) -> PathBuf {
+pub(super) fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf())
 }
 

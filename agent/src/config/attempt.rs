@@ -14,12 +14,15 @@ use super::document::Document;
 use super::engine::{Engine, Waiting, Written};
 use super::gateway::{Change, Check, Handed, Health, Issue, Purpose, Trial, Verdict};
 use super::settings::Drift;
+use super::resolve::FILE_ACTOR;
 use super::ledger::{Entry, Generation, LayerSet, UserLayer};
 use super::view::{blamed, changes, text};
 
 /// What a caller waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Until {
+    /// Nothing: it is enough that the edit is on disk.
+    Kept,
     /// The gateway runs with it.
     Proved,
     /// It stayed well over the probation.
@@ -64,6 +67,8 @@ pub(super) struct Attempt {
     pub document: Arc<Document>,
     pub user: Option<UserLayer>,
     pub user_before: UserLayer,
+    /// The user layer's edit is in the ledger.
+    pub kept: bool,
     pub changes: Vec<ChangeView>,
     pub paths: Vec<KeyPath>,
     pub actor: String,
@@ -109,6 +114,13 @@ impl Engine {
             && attempt.document.sha256 == sha256
         {
             attempt.waiters.extend(waiter);
+            let kept = attempt.kept;
+            if let Some(user) = candidate.user {
+                attempt.user = Some(user.clone());
+                if kept {
+                    self.store.append(Entry::User(user))?;
+                }
+            }
             return Ok(());
         }
         if self.written.as_ref().is_some_and(|written| written.sha256 == sha256) && self.attempt.as_ref().is_none_or(|a| a.number.is_none()) {
@@ -116,6 +128,9 @@ impl Engine {
         }
         if self.is_paused() {
             self.state(ConfigState::Paused);
+            if let Some(user) = candidate.user.filter(|user| user.actor != FILE_ACTOR) {
+                self.store.append(Entry::User(user))?;
+            }
             self.answer(waiter.into_iter().collect(), &self.not_now(actor, "the agent is paused"));
             return Ok(());
         }
@@ -164,6 +179,7 @@ impl Engine {
         self.attempt = Some(Attempt {
             set: candidate.set,
             document: Arc::new(candidate.evaluation.document),
+            kept: false,
             user: candidate.user,
             user_before: self.store.ledger().user.clone(),
             changes,
@@ -194,7 +210,7 @@ impl Engine {
         report.waiting_for = Some("the gateway".to_owned());
         self.state(ConfigState::Pending);
         self.publish(&report);
-        if let Some(user) = attempt.user.filter(|_| attempt.actor != "layers") {
+        if let Some(user) = attempt.user.filter(|user| user.actor != FILE_ACTOR && !attempt.kept) {
             self.store.append(Entry::User(user))?;
         }
         self.answer(attempt.waiters, &report);
@@ -250,8 +266,10 @@ impl Engine {
         self.refusals.clone_from(&problems);
         let reason = problems.iter().map(text).collect::<Vec<_>>().join("\n");
         self.quarantine(&attempt, &reason)?;
+        self.give_user_back(&attempt)?;
         let mut report = attempt.report(Outcome::Refused, Some("the gateway refused the document; nothing was written".to_owned()));
         report.problems = problems;
+        report.generation = self.written.as_ref().map_or(0, |written| written.number);
         self.finish(&report, attempt.waiters);
         self.consider()
     }
@@ -315,7 +333,8 @@ impl Engine {
         let number = self.store.ledger().last_number + 1;
         let Some(attempt) = &mut self.attempt else { return Ok(()) };
         attempt.number = Some(number);
-        if let Some(user) = attempt.user.clone() {
+        if let Some(user) = attempt.user.clone().filter(|_| !attempt.kept) {
+            attempt.kept = true;
             self.store.append(Entry::User(user))?;
         }
         self.store.append(Entry::Written(Generation {
@@ -383,7 +402,7 @@ impl Engine {
             return self.undone(proof);
         }
         let report = attempt.report(outcome, attempt.unchecked.as_ref().map(|why| format!("not checked before writing: {why}")));
-        let (ready, later) = std::mem::take(&mut attempt.waiters).into_iter().partition(|w| w.until == Until::Proved);
+        let (ready, later) = std::mem::take(&mut attempt.waiters).into_iter().partition(|w| w.until != Until::Settled);
         attempt.waiters = later;
         self.store.append(Entry::Judged { number: report.generation, outcome, proof: Some(proof), reason: None })?;
         self.metrics.proved(outcome, report.duration_seconds);

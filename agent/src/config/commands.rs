@@ -73,7 +73,16 @@ impl Engine {
         self.refuse_what_breaks_a_rule(&resolved)?;
         let (reply, report) = oneshot::channel();
         self.quiet_until = None;
+        let before = self.store.ledger().user.clone();
+        let keep = edit.clone().filter(|_| until == Some(Until::Kept));
+        if let Some(edit) = keep.clone() {
+            self.store.append(Entry::User(edit))?;
+        }
         self.pursue(resolved, actor, Some(Waiter { until: until.unwrap_or(Until::Proved), reply }))?;
+        if let Some(attempt) = self.attempt.as_mut().filter(|attempt| keep.is_some() && attempt.user == keep) {
+            attempt.kept = true;
+            attempt.user_before = before;
+        }
         let user = edit.unwrap_or_else(|| self.store.ledger().user.clone());
         Ok(Edited { revision: user.revision, etag: etag(&user), report })
     }

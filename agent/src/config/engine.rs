@@ -139,10 +139,11 @@ impl Engine {
     /// Lives until told to end. Writes the first document before it does anything else.
     pub async fn run(mut self, drain: Drain) -> Result<(), Error> {
         let mut watcher = self.watcher();
+        let names = self.watched();
         self.boot().await?;
         loop {
             let modes = watcher.modes();
-            self.view.send_if_modified(|view| view.watch(&modes));
+            self.view.send_if_modified(|view| view.watch(&names, &modes));
             let timer = self.next_timer();
             let wake = tokio::select! {
                 () = drain.signalled() => Wake::Drained,
@@ -178,6 +179,13 @@ impl Engine {
         let document = std::iter::once(&self.settings.document);
         let paths = document.chain(self.settings.layers.values()).chain(&self.settings.locks).cloned().collect();
         Watcher::start(paths, watch::Settings { poll_interval: self.settings.poll, ..watch::Settings::default() })
+    }
+
+    /// The names of what is watched, in the watcher's order.
+    fn watched(&self) -> Vec<String> {
+        let layers = self.settings.layers.keys().map(ToString::to_string);
+        let locks = self.settings.locks.iter().map(|_| "locks".to_owned());
+        std::iter::once("document".to_owned()).chain(layers).chain(locks).collect()
     }
 
     fn files_changed(&mut self, change: &Change) -> Result<(), Error> {

@@ -28,7 +28,8 @@ pub fn explain(path: &KeyPath, evaluation: &Evaluation, rules: &Rules) -> Explai
     answer.value = path.find(&redacted).cloned();
     if let Some(explanation) = evaluation.provenance.explain(path) {
         answer.origin = Some(origin_view(&explanation.origin));
-        answer.hidden = explanation.hidden.iter().map(|(origin, value)| hidden(origin, value.clone())).collect();
+        let redacted = |value: &serde_json::Value| config_merge::redact_value(path, value);
+        answer.hidden = explanation.hidden.iter().map(|(origin, value)| hidden(origin, value.as_ref().map(redacted))).collect();
     }
     let about = evaluation.left_out.iter().filter(|problem| problem.path == answer.path).cloned();
     let about: Vec<_> = about.collect();

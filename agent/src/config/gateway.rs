@@ -189,4 +189,6 @@ pub trait Gateway: Send + Sync + 'static {
     async fn hand(&self, document: &Document, still: Still) -> Handed;
     /// Makes it read its secrets again.
     async fn reload_secrets(&self) -> Reloaded;
+    /// Whether everybody in it has the secrets that were reloaded.
+    async fn secrets_taken(&self) -> Reloaded;
 }

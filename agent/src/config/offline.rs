@@ -5,8 +5,9 @@
 //! engine; nothing is proved here, so nothing here becomes the last good.
 
 mod inspect;
+mod rollback;
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use agent_api::{ApplyReport, ChangeView, LayerStatus, Outcome, ProblemView};
 use config_merge::{Layer, LayerName, Rules};
@@ -15,11 +16,11 @@ use jiff::Timestamp;
 use super::Error;
 use super::choose::{Candidate, Choice, choose};
 use super::document::{Document, DocumentFile, Evaluation};
-use super::ledger::{Entry, Generation, LayerSet, Ledger, Pin, UserLayer};
+use super::ledger::{Entry, Generation, LayerSet, Ledger, UserLayer};
 use super::resolve::{Resolved, views};
 use super::settings::Settings;
 use super::source::{Reading, Readings, missing};
-use super::store::{Store, files_of};
+use super::store::Store;
 use super::view::changes;
 
 pub use inspect::Reasons;
@@ -177,52 +178,6 @@ impl Offline {
         Ok(number)
     }
 
-    /// Layers and locks of a generation for which the settings name no path: without these a
-    /// rollback would lose them.
-    pub fn unnamed(&self, number: u64) -> Vec<&'static str> {
-        let Some(generation) = self.ledger().and_then(|ledger| ledger.generation(number)) else { return Vec::new() };
-        let operators = [LayerName::Base, LayerName::Plan, LayerName::Policy];
-        let lost = |name: &LayerName| generation.set.layers.contains_key(name) && !self.settings.layers.contains_key(name);
-        let mut names: Vec<_> = operators.into_iter().filter(lost).map(LayerName::as_str).collect();
-        if generation.set.locks.is_some() && self.settings.locks.is_none() {
-            names.push("locks");
-        }
-        names
-    }
-
-    /// Holds the operator's layers at the content of that generation, brings its user layer back,
-    /// and writes what they make under the policy in force.
-    pub fn rollback(&mut self, number: u64, actor: &str) -> Result<ApplyReport, Error> {
-        let readings = Readings::read(&self.settings);
-        let Some(store) = &mut self.store else { return Err(Error::NoGeneration { number, oldest: 0, newest: 0 }) };
-        let target = kept(store.ledger(), number)?.set.clone();
-        for layer in [LayerName::Base, LayerName::Plan] {
-            let Some(Reading::Files(sources)) = readings.layers.get(&layer) else { continue };
-            let ignored = files_of(sources);
-            let files = target.layers.get(&layer).cloned().unwrap_or_default();
-            let pin = (ignored != files).then_some(Pin { ignored, files });
-            store.append(Entry::Pinned { layer, pin })?;
-        }
-        let now = store.ledger().user.clone();
-        let seen = match readings.layers.get(&LayerName::User) {
-            Some(Reading::Files(sources)) => files_of(sources),
-            _ => now.seen,
-        };
-        let files = target.layers.get(&LayerName::User).cloned().unwrap_or_default();
-        store.append(Entry::User(UserLayer { revision: now.revision + 1, files, seen, actor: actor.to_owned() }))?;
-        let proposal = self.propose()?;
-        self.write(&proposal, actor, Some(number))
-    }
-
-    /// Records that the document is left alone for so long; zero ends that.
-    pub fn pause(&mut self, lasts: Duration) -> Result<Option<Timestamp>, Error> {
-        let until = (!lasts.is_zero()).then(|| Timestamp::now().checked_add(lasts)).transpose().map_err(|_| Error::TooLong)?;
-        if let Some(store) = &mut self.store {
-            store.append(Entry::Paused { until })?;
-        }
-        Ok(until)
-    }
-
     /// What the state directory remembers, where there is one.
     pub fn ledger(&self) -> Option<&Ledger> {
         self.store.as_ref().map(Store::ledger)
@@ -282,12 +237,4 @@ impl Offline {
         }
         Rules::none()
     }
-}
-
-fn kept(ledger: &Ledger, number: u64) -> Result<&Generation, Error> {
-    ledger.generation(number).ok_or_else(|| Error::NoGeneration {
-        number,
-        oldest: ledger.generations.front().map_or(0, |g| g.number),
-        newest: ledger.generations.back().map_or(0, |g| g.number),
-    })
 }

@@ -14,6 +14,9 @@ use super::settings::Settings;
 use super::source::{Reading, Readings, missing};
 use super::store::{Store, files_of};
 
+/// The actor of an edit that came through the user layer's file.
+pub const FILE_ACTOR: &str = "file";
+
 /// The layers in force.
 #[derive(Clone, Debug, Default)]
 pub struct Resolved {
@@ -116,7 +119,7 @@ impl Resolved {
                 (LayerStatus::FellBack, vec![missing(LayerName::User, &settings.layers[&LayerName::User])])
             }
             Some(Reading::Files(sources)) if files_of(sources) == kept.seen => (LayerStatus::Ok, Vec::new()),
-            Some(Reading::Files(sources)) => return self.edited(store, sources, "file"),
+            Some(Reading::Files(sources)) => return self.edited(store, sources, FILE_ACTOR),
         };
         self.keep_user(kept, status, problems);
         Ok(())
@@ -138,7 +141,7 @@ impl Resolved {
             return Ok(());
         }
         let files = store.keep(sources)?;
-        let seen = if actor == "file" { files.clone() } else { kept.seen.clone() };
+        let seen = if actor == FILE_ACTOR { files.clone() } else { kept.seen.clone() };
         let edit = UserLayer { revision: stated.max(kept.revision + 1), files, seen, actor: actor.to_owned() };
         self.keep_user(&edit, LayerStatus::Ok, Vec::new());
         self.user = Some(edit);

@@ -36,6 +36,8 @@ pub struct Settings {
     pub state: PathBuf,
     /// What is done about foreign edits.
     pub drift: Drift,
+    /// Whether the document's directory is mounted read-only into the gateway.
+    pub read_only: bool,
     /// Paths whose foreign edits are adopted in shared mode.
     pub shared_paths: Vec<String>,
     /// How long a proved change must not make things worse.

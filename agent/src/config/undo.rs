@@ -75,6 +75,7 @@ impl Engine {
             document: Arc::new(evaluation.document),
             user: None,
             user_before: UserLayer::default(),
+            kept: false,
             changes,
             paths,
             actor: actor.to_owned(),
@@ -147,8 +148,8 @@ impl Engine {
     }
 
     /// The user layer goes back to what it was; its revision goes on.
-    fn give_user_back(&mut self, attempt: &Attempt) -> Result<(), Error> {
-        let Some(edit) = attempt.user.as_ref().filter(|_| attempt.number.is_some()) else { return Ok(()) };
+    pub(super) fn give_user_back(&mut self, attempt: &Attempt) -> Result<(), Error> {
+        let Some(edit) = attempt.user.as_ref().filter(|_| attempt.kept) else { return Ok(()) };
         let back = UserLayer {
             revision: edit.revision + 1,
             actor: "agent".to_owned(),
@@ -169,6 +170,6 @@ impl Engine {
     /// The gateway's issues, with the place in the layers that each comes from.
     pub(super) fn located(&self, attempt: &Attempt, issues: &[Issue]) -> Result<Vec<ProblemView>, Error> {
         let evaluation = lenient(&self.store, &attempt.set)?.map_err(Error::Layers)?;
-        Ok(issues.iter().map(|issue| super::view::located(issue, &evaluation.provenance)).collect())
+        Ok(issues.iter().map(|issue| super::view::located(issue, &evaluation.provenance, &attempt.changes)).collect())
     }
 }

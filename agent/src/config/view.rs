@@ -47,6 +47,7 @@ pub struct View {
 impl View {
     pub(super) fn new(settings: &Settings, presence: Presence) -> Self {
         let mode = match settings.drift {
+            Drift::Enforce if settings.read_only => DriftMode::ReadOnly,
             Drift::Enforce => DriftMode::Enforce,
             Drift::Shared => DriftMode::Shared,
         };
@@ -91,23 +92,23 @@ impl View {
     }
 
     /// True when a watch changed its mode.
-    pub(super) fn watch(&mut self, modes: &[(std::path::PathBuf, watch::Mode)]) -> bool {
-        let new: Vec<WatchView> = modes.iter().map(watch_view).collect();
+    pub(super) fn watch(&mut self, names: &[String], modes: &[(std::path::PathBuf, watch::Mode)]) -> bool {
+        let new: Vec<WatchView> = names.iter().zip(modes).map(|(name, (_, mode))| watch_view(name, mode)).collect();
         let changed = self.watches != new;
         for view in new.iter().filter(|view| view.mode == WatchMode::Polling && !self.watches.contains(view)) {
-            tracing::warn!(path = view.name, why = view.why, "inotify does not work here: the layer is polled");
+            tracing::warn!(watched = view.name, why = view.why, "inotify does not work here: it is polled");
         }
         self.watches = new;
         changed
     }
 }
 
-fn watch_view((path, mode): &(std::path::PathBuf, watch::Mode)) -> WatchView {
+fn watch_view(name: &str, mode: &watch::Mode) -> WatchView {
     let (mode, why) = match mode {
         watch::Mode::Inotify => (WatchMode::Inotify, None),
         watch::Mode::Polling { why } => (WatchMode::Polling, Some(why.clone())),
     };
-    WatchView { name: path.display().to_string(), mode, why }
+    WatchView { name: name.to_owned(), mode, why }
 }
 
 /// What a new document changes, redacted, with the place that each change comes from.
@@ -135,7 +136,11 @@ pub fn origin_view(origin: &Origin) -> OriginView {
 }
 
 /// The gateway's issue, with the place in the layers that it comes from.
-pub fn located(issue: &Issue, provenance: &Provenance) -> ProblemView {
+pub fn located(issue: &Issue, provenance: &Provenance, changes: &[ChangeView]) -> ProblemView {
+    if issue.path.is_empty() {
+        let cure = "correct what was changed; the gateway takes this document as soon as it is valid";
+        return ProblemView { kind: "gateway".to_owned(), cure: cure.to_owned(), ..undone(changes, &issue.message) };
+    }
     let origin = nearest(&issue.path, provenance);
     ProblemView {
         layer: origin.as_ref().map(|origin| origin.layer.to_string()),

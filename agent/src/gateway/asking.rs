@@ -14,11 +14,10 @@ use tokio::time::{Instant, sleep};
 use crate::config::Document;
 use crate::config::gateway::{Check, Handed, Issue, Purpose, Reloaded, Still};
 
-/// The gateway answers 30 calls of one method a minute.
+/// A gateway may answer no more than 30 calls of one method a minute.
 const MINUTE: Duration = Duration::from_secs(60);
-/// So many of them are for documents that are about to be written.
-const FOR_APPLIES: usize = 28;
-/// So many may be used by those who only want to know.
+/// So many of them may be used by those who only want to know; the rest is for documents that are
+/// about to be written.
 const FOR_ASKERS: usize = 15;
 /// An idle admin connection is closed after this.
 const KEPT: Duration = Duration::from_secs(60);
@@ -51,7 +50,7 @@ impl Asking {
             Some(_) => {}
         }
         if !self.afford(purpose) {
-            return unasked("the gateway answers 30 checks a minute, and they are used up");
+            return unasked("the checks of this minute are kept for changes: ask again later");
         }
         match self.ask(document).await {
             Ok(check) => check,
@@ -143,13 +142,12 @@ impl Asking {
     }
 
     fn afford(&self, purpose: Purpose) -> bool {
-        let limit = if purpose == Purpose::Apply { FOR_APPLIES } else { FOR_ASKERS };
         let Ok(mut calls) = self.calls.lock() else { return false };
         let now = Instant::now();
         while calls.front().is_some_and(|call| now.duration_since(*call) > MINUTE) {
             calls.pop_front();
         }
-        let affordable = calls.len() < limit;
+        let affordable = purpose == Purpose::Apply || calls.len() < FOR_ASKERS;
         if affordable {
             calls.push_back(now);
         }

@@ -90,6 +90,11 @@ impl OpenClaw {
         Self { link, presence, endpoint, protection, patience, child, tokens, asking, kinds: Kinds::default() }
     }
 
+    /// Whether SIGUSR2 makes this release start anew inside its process.
+    fn restarts_inside(&self) -> bool {
+        self.tokens.restarts_inside()
+    }
+
     /// From now on the gateway is dialled here.
     fn aim(&self, document: &Document) {
         let new = endpoint(&document.value);
@@ -150,9 +155,10 @@ impl Gateway for Arc<OpenClaw> {
         if matches!(&reloaded, Reloaded::Unasked { why } if why == "refused") && self.tokens.swap() {
             reloaded = self.asking.reload_secrets().await;
         }
-        match reloaded {
-            Reloaded::All => secrets::verified(&self.link).await,
-            other => other,
-        }
+        reloaded
+    }
+
+    async fn secrets_taken(&self) -> Reloaded {
+        secrets::taken(&self.link).await
     }
 }

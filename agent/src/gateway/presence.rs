@@ -19,6 +19,8 @@ pub struct Tokens {
     pair: watch::Receiver<Pair>,
     on_previous: AtomicBool,
     accepted: watch::Sender<bool>,
+    /// The gateway that answered last said that it has the hashes.
+    modern: AtomicBool,
 }
 
 impl Tokens {
@@ -26,7 +28,13 @@ impl Tokens {
     pub fn new(pair: watch::Receiver<Pair>) -> Self {
         let (tried, _) = watch::channel(pair.borrow().current.clone());
         let (accepted, _) = watch::channel(false);
-        Self { tried, pair, on_previous: AtomicBool::new(false), accepted }
+        Self { tried, pair, on_previous: AtomicBool::new(false), accepted, modern: AtomicBool::new(true) }
+    }
+
+    /// Whether the gateway that answered last takes SIGUSR2 for a restart inside its process. An
+    /// older release dies of it.
+    pub fn restarts_inside(&self) -> bool {
+        self.modern.load(Ordering::Relaxed)
     }
 
     /// The token to try.
@@ -70,7 +78,11 @@ pub async fn follow(link: LinkHandle, tokens: Arc<Tokens>, presence: watch::Send
         let now = of(&state.borrow_and_update());
         match &now {
             Presence::Refused { .. } => drop(tokens.swap()),
-            Presence::Up { .. } => tokens.let_in(),
+            Presence::Up { .. } => {
+                let modern = state.borrow().hello().is_some_and(|hello| hello.can.hashes);
+                tokens.modern.store(modern, Ordering::Relaxed);
+                tokens.let_in();
+            }
             Presence::Absent { .. } => {}
         }
         presence.send_if_modified(|old| std::mem::replace(old, now.clone()) != now);

@@ -14,7 +14,7 @@ use openclaw::{ConfigSnapshot, Endpoint, Event, Events, Parsed, Received, probe}
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::OpenClaw;
-use super::aim::{endpoint, wrong_reach};
+use super::aim::{endpoint, why_nowhere, wrong_reach};
 use super::child::Ended;
 use super::evidence::Evidence;
 use super::said::Said;
@@ -160,7 +160,7 @@ impl OpenClawTrial {
     /// The listener has to answer where the document says.
     async fn listener(&mut self, proof: Proof, clocks: &mut Clocks) -> Option<Verdict> {
         let Some(expected) = endpoint(&self.change.document.value) else {
-            return Some(Verdict::Failed { reason: "the certificate that the document names cannot be read".to_owned() });
+            return Some(Verdict::Failed { reason: format!("the gateway took the document without a word, but {}", why_nowhere(&self.change.document.value)) });
         };
         let page = probe::get(&expected, probe::Page::Startupz, Duration::from_secs(5)).await;
         let wrong = match page {
@@ -235,10 +235,11 @@ impl OpenClawTrial {
     async fn revive(&self, clocks: &mut Clocks) {
         let Some(child) = &self.gateway.child else { return };
         match clocks.revived {
-            None if child.is_running() => {
+            None if child.is_running() && self.gateway.restarts_inside() => {
                 tracing::warn!("the gateway's port is closed: telling it to start anew (SIGUSR2)");
                 child.restart_inside();
             }
+            None if child.is_running() => child.restart("its port is closed"),
             None => child.start(),
             Some(since) if since.elapsed() > REVIVED => {
                 tracing::warn!("the gateway did not come back: ending it, and starting another");

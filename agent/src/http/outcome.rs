@@ -33,7 +33,7 @@ impl Patience {
         let (until, lasts) = match wait {
             Wait::Proved | Wait::Unknown => (Until::Proved, lasts),
             Wait::Settled => (Until::Settled, lasts),
-            Wait::None => (Until::Proved, Duration::ZERO),
+            Wait::None => (Until::Kept, Duration::ZERO),
         };
         Ok(Self { until, lasts })
     }
@@ -106,7 +106,7 @@ mod tests {
             (Wait::Proved, None, Until::Proved, 120),
             (Wait::Settled, Some(600), Until::Settled, 600),
             (Wait::Proved, Some(0), Until::Proved, 0),
-            (Wait::None, Some(5), Until::Proved, 0),
+            (Wait::None, Some(5), Until::Kept, 0),
             (Wait::Unknown, Some(5), Until::Proved, 5),
         ];
         for (wait, seconds, until, lasts) in cases {

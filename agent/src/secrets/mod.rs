@@ -114,9 +114,10 @@ impl Secrets {
     }
 
     async fn reload(&mut self) {
-        let reloaded = self.gateway.reload_secrets().await;
-        if !matches!(reloaded, Reloaded::Degraded(_)) {
+        let mut reloaded = self.gateway.reload_secrets().await;
+        if reloaded == Reloaded::All {
             self.token.renew();
+            reloaded = self.gateway.secrets_taken().await;
         }
         let (label, degraded, problem) = match reloaded {
             Reloaded::All => ("all", Vec::new(), None),

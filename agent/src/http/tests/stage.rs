@@ -84,6 +84,10 @@ impl Gateway for Moody {
         Handed::Written
     }
 
+    async fn secrets_taken(&self) -> Reloaded {
+        Reloaded::All
+    }
+
     async fn reload_secrets(&self) -> Reloaded {
         Reloaded::All
     }
@@ -154,6 +158,7 @@ impl Stage {
             owner: None,
             state: path("state"),
             drift: Drift::Enforce,
+            read_only: false,
             shared_paths: Vec::new(),
             probation: Duration::from_millis(10),
             absent: Duration::from_secs(300),
