@@ -1,9 +1,12 @@
 //! The way through a running agent: one request, one connection, one answer in the API's types.
 
-use std::path::PathBuf;
+mod error;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
-use agent_api::{ACTOR_HEADER, ProblemDocument};
+use agent_api::ACTOR_HEADER;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
@@ -20,6 +23,8 @@ use zeroize::Zeroizing;
 
 use super::pinned;
 
+pub(super) use error::Error;
+
 /// How long a connection may take.
 const CONNECT: Duration = Duration::from_secs(5);
 /// How long any answer may take; a change is waited for until the gateway has proved it.
@@ -29,107 +34,9 @@ const MAX_ANSWER_BYTES: usize = 32 << 20;
 /// The largest file of tokens.
 const MAX_TOKENS_BYTES: u64 = 64 << 10;
 
-/// What keeps an agent from answering as it should.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// Nothing says with which token to ask.
-    #[error("the agent at {url} has to be asked, and no token file is known: give --token-file FILE, or --{knob} FILE as the agent has it")]
-    NoToken {
-        /// The agent.
-        url: Uri,
-        /// The knob that would name the file.
-        knob: &'static str,
-    },
-    /// The token cannot be read.
-    #[error("cannot read a token from {}", path.display())]
-    ReadToken {
-        /// The file.
-        path: PathBuf,
-        /// The cause.
-        source: durable::Error,
-    },
-    /// There is none in the file.
-    #[error("there is no token in {}", path.display())]
-    EmptyToken {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The certificate is not usable.
-    #[error("cannot speak TLS with the agent at {url}")]
-    Certificate {
-        /// The agent.
-        url: Uri,
-        /// The cause.
-        source: pinned::Unusable,
-    },
-    /// TLS is spoken and no certificate is known.
-    #[error("{url} speaks TLS: say with --tls-dir DIR where its certificate (tls.crt) lies")]
-    NoCertificate {
-        /// The agent.
-        url: Uri,
-    },
-    /// Nobody answers.
-    #[error("cannot reach the agent at {url}: is it running, and is this its --listen?")]
-    Connect {
-        /// The agent.
-        url: Uri,
-        /// The cause.
-        source: std::io::Error,
-    },
-    /// The connection broke.
-    #[error("the agent at {url} did not answer")]
-    Broken {
-        /// The agent.
-        url: Uri,
-        /// The cause.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-    /// It took too long.
-    #[error("the agent at {url} did not answer within {} s", after.as_secs())]
-    Late {
-        /// The agent.
-        url: Uri,
-        /// How long was waited.
-        after: Duration,
-    },
-    /// It said no.
-    #[error("{}", problem.detail.as_deref().unwrap_or(&problem.title))]
-    Said {
-        /// In its own words.
-        problem: Box<ProblemDocument>,
-    },
-    /// It does not take the token.
-    #[error("the agent at {url} does not take the token in {} for this ({status})", path.display())]
-    Forbidden {
-        /// The agent.
-        url: Uri,
-        /// The token's file.
-        path: PathBuf,
-        /// Its status.
-        status: StatusCode,
-    },
-    /// It said something else than an agent would.
-    #[error("{url} answers {status}, and not as an agent of this version would")]
-    Foreign {
-        /// The agent.
-        url: Uri,
-        /// Its status.
-        status: StatusCode,
-        /// The cause.
-        source: serde_json::Error,
-    },
-}
-
-impl Error {
-    /// Whether the agent answered and refused, in its own words.
-    pub fn is_refusal(&self) -> bool {
-        matches!(self, Self::Said { problem, .. } if problem.status < 500)
-    }
-}
-
 /// An agent to ask.
 #[derive(Debug)]
-pub struct Agent {
+pub(super) struct Agent {
     /// Where it listens.
     pub url: Uri,
     /// The file with the token that may look.
@@ -143,25 +50,30 @@ pub struct Agent {
 }
 
 impl Agent {
+    /// Whether some token file is known.
+    pub(super) fn has_token(&self) -> bool {
+        self.read.is_some() || self.operate.is_some()
+    }
+
     /// Asks to see something.
-    pub fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Error> {
+    pub(super) fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Error> {
         let token = self.read.as_ref().or(self.operate.as_ref());
         self.ask(Method::GET, path, Bytes::new(), token, "read-token-file")
     }
 
     /// Asks what would be, which changes nothing.
-    pub fn try_out<B: Serialize, T: DeserializeOwned>(&self, path: &str, body: &B) -> Result<T, Error> {
+    pub(super) fn try_out<B: Serialize, T: DeserializeOwned>(&self, path: &str, body: &B) -> Result<T, Error> {
         let token = self.read.as_ref().or(self.operate.as_ref());
         self.ask(Method::POST, path, bytes(body), token, "read-token-file")
     }
 
     /// Asks for a change.
-    pub fn change<B: Serialize, T: DeserializeOwned>(&self, path: &str, body: &B) -> Result<T, Error> {
+    pub(super) fn change<B: Serialize, T: DeserializeOwned>(&self, path: &str, body: &B) -> Result<T, Error> {
         self.ask(Method::POST, path, bytes(body), self.operate.as_ref(), "operate-token-file")
     }
 
     fn ask<T: DeserializeOwned>(&self, method: Method, path: &str, body: Bytes, token: Option<&PathBuf>, knob: &'static str) -> Result<T, Error> {
-        let file = token.ok_or_else(|| Error::NoToken { url: self.url.clone(), knob })?;
+        let file = token.ok_or_else(|| Error::NoToken { url: self.name(), knob })?;
         let token = read_token(file)?;
         let request = Request::builder()
             .method(method)
@@ -174,24 +86,29 @@ impl Agent {
             .map_err(|error| self.broken(error))?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| self.broken(error))?;
         let asked = runtime.block_on(async { timeout(ANSWER, self.exchange(request)).await });
-        let (status, body) = asked.map_err(|_| Error::Late { url: self.url.clone(), after: ANSWER })??;
+        let (status, body) = asked.map_err(|_| Error::Late { url: self.name(), after: ANSWER })??;
         self.read_answer(status, &body, file)
     }
 
     async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<(StatusCode, Bytes), Error> {
+        let tls = self.tls()?;
         let (host, port) = (self.url.host().unwrap_or_default(), self.url.port_u16().unwrap_or(18780));
         let host = host.trim_start_matches('[').trim_end_matches(']');
-        let unreachable = |source| Error::Connect { url: self.url.clone(), source };
+        let unreachable = |source| Error::Connect { url: self.name(), source };
         let connected = timeout(CONNECT, TcpStream::connect((host, port))).await;
         let stream = connected.map_err(|_| unreachable(std::io::ErrorKind::TimedOut.into()))?.map_err(unreachable)?;
-        if self.url.scheme() != Some(&Scheme::HTTPS) {
-            return self.send(stream, request).await;
-        }
-        let dir = self.tls.as_ref().ok_or_else(|| Error::NoCertificate { url: self.url.clone() })?;
-        let config = pinned::config(dir).map_err(|source| Error::Certificate { url: self.url.clone(), source })?;
+        let Some(tls) = tls else { return self.send(stream, request).await };
         let name = host.to_owned().try_into().map_err(|error| self.broken(error))?;
-        let stream = TlsConnector::from(std::sync::Arc::new(config)).connect(name, stream).await;
-        self.send(stream.map_err(unreachable)?, request).await
+        self.send(tls.connect(name, stream).await.map_err(unreachable)?, request).await
+    }
+
+    fn tls(&self) -> Result<Option<TlsConnector>, Error> {
+        if self.url.scheme() != Some(&Scheme::HTTPS) {
+            return Ok(None);
+        }
+        let dir = self.tls.as_ref().ok_or_else(|| Error::NoCertificate { url: self.name() })?;
+        let config = pinned::config(dir).map_err(|source| Error::Certificate { url: self.name(), source: Box::new(source) })?;
+        Ok(Some(Arc::new(config).into()))
     }
 
     async fn send(&self, stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static, request: Request<Full<Bytes>>) -> Result<(StatusCode, Bytes), Error> {
@@ -199,24 +116,28 @@ impl Agent {
         tokio::spawn(connection);
         let answer: Response<Incoming> = sender.send_request(request).await.map_err(|error| self.broken(error))?;
         let status = answer.status();
-        let body = Limited::new(answer.into_body(), MAX_ANSWER_BYTES).collect().await.map_err(|source| Error::Broken { url: self.url.clone(), source })?;
+        let body = Limited::new(answer.into_body(), MAX_ANSWER_BYTES).collect().await.map_err(|source| Error::Broken { url: self.name(), source })?;
         Ok((status, body.to_bytes()))
     }
 
-    fn read_answer<T: DeserializeOwned>(&self, status: StatusCode, body: &[u8], token: &std::path::Path) -> Result<T, Error> {
-        let foreign = |source| Error::Foreign { url: self.url.clone(), status, source };
+    fn read_answer<T: DeserializeOwned>(&self, status: StatusCode, body: &[u8], token: &Path) -> Result<T, Error> {
+        let foreign = |source| Error::Foreign { url: self.name(), status, source };
         if status.is_success() {
             return serde_json::from_slice(body).map_err(foreign);
         }
         if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
-            return Err(Error::Forbidden { url: self.url.clone(), path: token.to_path_buf(), status });
+            return Err(Error::Forbidden { url: self.name(), path: token.to_path_buf(), status });
         }
         let problem = serde_json::from_slice(body).map_err(foreign)?;
         Err(Error::Said { problem: Box::new(problem) })
     }
 
+    fn name(&self) -> String {
+        self.url.to_string().trim_end_matches('/').to_owned()
+    }
+
     fn broken(&self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
-        Error::Broken { url: self.url.clone(), source: source.into() }
+        Error::Broken { url: self.name(), source: source.into() }
     }
 }
 
@@ -225,10 +146,79 @@ fn bytes(body: &impl Serialize) -> Bytes {
 }
 
 /// The first token of the file; more are there while an old one is being replaced.
-fn read_token(path: &std::path::Path) -> Result<Zeroizing<String>, Error> {
+fn read_token(path: &Path) -> Result<Zeroizing<String>, Error> {
     let read = durable::read_mounted_file(path, MAX_TOKENS_BYTES);
     let bytes = Zeroizing::new(read.map_err(|source| Error::ReadToken { path: path.to_path_buf(), source })?);
     let text = std::str::from_utf8(&bytes).unwrap_or_default();
     let token = text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#'));
     token.map(|token| Zeroizing::new(token.to_owned())).ok_or_else(|| Error::EmptyToken { path: path.to_path_buf() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rcgen::{CertifiedKey, generate_simple_self_signed};
+    use rustls::ServerConfig;
+    use rustls::pki_types::PrivateKeyDer;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+    use tokio_rustls::TlsAcceptor;
+
+    /// A server that answers one request, over TLS; its address, and its certificate as PEM.
+    fn server() -> (u16, String) {
+        let CertifiedKey { cert, signing_key } = generate_simple_self_signed(vec!["somebody".to_owned()]).unwrap();
+        let key = PrivateKeyDer::try_from(signing_key.serialize_der()).unwrap();
+        let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()));
+        let config = config.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
+        let config = config.with_single_cert(vec![cert.der().clone()], key).unwrap();
+        let (told, address) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+                told.send(listener.local_addr().unwrap().port()).unwrap();
+                let (stream, _) = listener.accept().await.unwrap();
+                let Ok(mut stream) = TlsAcceptor::from(Arc::new(config)).accept(stream).await else { return };
+                let mut request = [0; 2048];
+                let read = stream.read(&mut request).await.unwrap();
+                let request = String::from_utf8_lossy(&request[..read]).into_owned();
+                assert!(request.contains("authorization: Bearer tell-me\r\n"), "{request}");
+                stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 18\r\n\r\n{\"generations\":[]}").await.unwrap();
+                stream.shutdown().await.unwrap();
+            });
+        });
+        (address.recv().unwrap(), cert.pem())
+    }
+
+    fn agent(port: u16, dir: &Path) -> Agent {
+        std::fs::write(dir.join("token"), "# the newest\n tell-me \nold\n").unwrap();
+        let url = format!("https://127.0.0.1:{port}").parse().unwrap();
+        Agent { url, read: Some(dir.join("token")), operate: None, tls: Some(dir.to_path_buf()), actor: "cli".to_owned() }
+    }
+
+    #[test]
+    fn the_holder_of_the_pinned_certificate_is_the_agent_and_nobody_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let (port, pem) = server();
+        std::fs::write(dir.path().join("tls.crt"), pem).unwrap();
+        let answer: agent_api::HistoryResponse = agent(port, dir.path()).get("/v1/config/history").unwrap();
+        assert!(answer.generations.is_empty());
+
+        let (other, _) = server();
+        let refused = agent(other, dir.path()).get::<agent_api::HistoryResponse>("/v1/config/history").unwrap_err();
+        assert!(matches!(&refused, Error::Connect { source, .. } if source.to_string().contains("UnknownIssuer")), "{refused:?}");
+    }
+
+    #[test]
+    fn without_a_certificate_or_a_token_nobody_is_called() {
+        let dir = tempfile::tempdir().unwrap();
+        let history = |agent: &Agent| agent.get::<agent_api::HistoryResponse>("/v1/config/history").unwrap_err();
+        assert!(matches!(history(&agent(1, dir.path())), Error::Certificate { .. }));
+        let blind = Agent { tls: None, ..agent(1, dir.path()) };
+        assert!(matches!(history(&blind), Error::NoCertificate { .. }));
+        let mute = Agent { read: None, ..agent(1, dir.path()) };
+        assert!(matches!(history(&mute), Error::NoToken { knob: "read-token-file", .. }));
+        std::fs::write(dir.path().join("token"), "# none\n\n").unwrap();
+        assert!(matches!(history(&blind), Error::EmptyToken { .. }));
+    }
 }

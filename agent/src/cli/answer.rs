@@ -7,7 +7,7 @@ use super::paint::Paint;
 
 /// The end of a command that did its work.
 #[derive(Debug, Default)]
-pub struct Answer {
+pub(super) struct Answer {
     /// For people.
     pub text: Vec<u8>,
     /// For programs: one JSON value, in the types of the API.
@@ -20,27 +20,27 @@ pub struct Answer {
 
 impl Answer {
     /// The same content twice.
-    pub fn new(text: impl Into<Vec<u8>>, json: &impl Serialize) -> Self {
+    pub(super) fn new(text: impl Into<Vec<u8>>, json: &impl Serialize) -> Self {
         let mut bytes = serde_json::to_vec_pretty(json).unwrap_or_default();
         bytes.push(b'\n');
         Self { text: text.into(), json: bytes, ..Self::default() }
     }
 
     /// With warnings.
-    pub fn with_warnings(mut self, warnings: Vec<String>) -> Self {
+    pub(super) fn with_warnings(mut self, warnings: Vec<String>) -> Self {
         self.warnings = warnings;
         self
     }
 
     /// With exit code 1 when something was refused.
-    pub fn refused_if(mut self, refused: bool) -> Self {
+    pub(super) fn refused_if(mut self, refused: bool) -> Self {
         self.code = u8::from(refused);
         self
     }
 }
 
 /// The binary's version and the version of the wire that it speaks.
-pub fn version(paint: Paint) -> Answer {
+pub(super) fn version(paint: Paint) -> Answer {
     let version = env!("CARGO_PKG_VERSION");
     let wire = agent_api::WIRE_VERSION;
     let text = format!("{} {version} (wire {wire})\n", paint.strong("pilotfish-agent"));

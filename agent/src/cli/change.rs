@@ -18,7 +18,7 @@ use crate::settings::{Mistake, Mistakes, duration};
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Brings the layers of an older generation back.
-pub fn rollback(matches: &ArgMatches) -> Result<Answer, Error> {
+pub(super) fn rollback(matches: &ArgMatches) -> Result<Answer, Error> {
     let number = matches.get_one::<u64>("generation").copied().unwrap_or_default();
     let way = Way::find(matches, State::Needed, |given, config| {
         knobs::need_layers(given, config);
@@ -50,7 +50,7 @@ fn warnings(report: &ApplyReport) -> Vec<String> {
 }
 
 /// Has the agent leave the document alone for a while.
-pub fn pause(matches: &ArgMatches) -> Result<Answer, Error> {
+pub(super) fn pause(matches: &ArgMatches) -> Result<Answer, Error> {
     let lasts = lasts(matches.get_one::<String>("duration").map_or("", String::as_str))?;
     let answer = match Way::find(matches, State::Needed, |_, _| {})? {
         Way::Files(mut offline) => PauseResponse { until: offline.pause(lasts)?.map(|until| until.to_string()) },

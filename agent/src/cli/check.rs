@@ -11,7 +11,7 @@ use super::problems::{count, listed};
 use super::way::{State, Way};
 
 /// Lists every problem at once.
-pub fn check(matches: &ArgMatches, paint: Paint) -> Result<Answer, Error> {
+pub(super) fn check(matches: &ArgMatches, paint: Paint) -> Result<Answer, Error> {
     let answer = match Way::find(matches, State::Optional, knobs::need_layers)? {
         Way::Files(offline) => DiffResponse {
             changes: Vec::new(),
@@ -26,7 +26,7 @@ pub fn check(matches: &ArgMatches, paint: Paint) -> Result<Answer, Error> {
 }
 
 /// Whether something in it would be refused.
-pub fn is_refused(answer: &DiffResponse) -> bool {
+pub(super) fn is_refused(answer: &DiffResponse) -> bool {
     !answer.problems.is_empty() || answer.check == CheckView::GatewayInvalid
 }
 
@@ -39,7 +39,7 @@ fn text(answer: &DiffResponse, paint: Paint) -> String {
 }
 
 /// The problems, with their number.
-pub fn found(answer: &DiffResponse, paint: Paint) -> String {
+pub(super) fn found(answer: &DiffResponse, paint: Paint) -> String {
     if answer.problems.is_empty() {
         return format!("{}\n", paint.error("the gateway would refuse the document"));
     }

@@ -17,7 +17,7 @@ use super::way::{State, Way};
 const SHOWN: usize = 60;
 
 /// Shows what would change, and what the gateway does about it.
-pub fn diff(matches: &ArgMatches, paint: Paint) -> Result<Answer, Error> {
+pub(super) fn diff(matches: &ArgMatches, paint: Paint) -> Result<Answer, Error> {
     let way = Way::find(matches, State::Optional, |given, config| {
         knobs::need_layers(given, config);
         given.needed("out");
@@ -44,7 +44,7 @@ fn row(change: &ChangeView, paint: Paint) -> Vec<String> {
 }
 
 /// A value on one line, cut where it is long.
-pub fn short(value: &Value) -> String {
+pub(super) fn short(value: &Value) -> String {
     let text = plain(&value.to_string());
     if text.chars().count() <= SHOWN {
         return text;
@@ -54,7 +54,7 @@ pub fn short(value: &Value) -> String {
 }
 
 /// A layer and the place in its file.
-pub fn from_where(origin: &OriginView) -> String {
+pub(super) fn from_where(origin: &OriginView) -> String {
     format!("{} {}", plain(&origin.layer), spot(&origin.file, origin.line, origin.column))
 }
 

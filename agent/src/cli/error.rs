@@ -11,15 +11,15 @@ use crate::settings::Mistakes;
 use crate::{config, secrets};
 
 /// The layers, or the change, were refused.
-pub const REFUSED: u8 = 1;
+pub(super) const REFUSED: u8 = 1;
 /// The words or the settings are wrong.
-pub const USAGE: u8 = 2;
+pub(super) const USAGE: u8 = 2;
 /// The agent or the state directory cannot be reached or used.
-pub const UNUSABLE: u8 = 3;
+pub(super) const UNUSABLE: u8 = 3;
 
 /// An error of the command line.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub(super) enum Error {
     /// Mistakes in flags, environment or settings file, all of them.
     #[error(transparent)]
     Settings(#[from] Mistakes),
@@ -62,7 +62,7 @@ fn offer(near: &[String]) -> String {
 
 impl From<config::Error> for Error {
     fn from(error: config::Error) -> Self {
-        let refused = |problems: Vec<ProblemView>| Self::Refused { what: "the layers have problems; nothing was written".to_owned(), problems };
+        let refused = |problems: Vec<ProblemView>| Self::Refused { what: format!("refused: {} in the layers", count(problems.len(), "problem")), problems };
         match error {
             config::Error::Refused(problems) => refused(problems),
             config::Error::Layers(problems) => refused(config::problem_views(&problems)),
@@ -73,31 +73,35 @@ impl From<config::Error> for Error {
 
 impl Error {
     /// How the process ends.
-    pub fn code(&self) -> u8 {
+    pub(super) fn code(&self) -> u8 {
         match self {
             Self::Settings(_) | Self::Key(_) => USAGE,
             Self::Refused { .. } | Self::Unknown { .. } => REFUSED,
-            Self::Agent(error) if error.is_refusal() => REFUSED,
+            Self::Agent(error) => match error.said() {
+                Some(400) => USAGE,
+                Some(..500) => REFUSED,
+                _ => UNUSABLE,
+            },
             Self::Config(config::Error::NoGeneration { .. } | config::Error::TooLong) => REFUSED,
             Self::Secrets(error) if !matches!(error, secrets::Error::Write { .. }) => REFUSED,
-            Self::Config(_) | Self::Secrets(_) | Self::Agent(_) | Self::Run(_) => UNUSABLE,
+            Self::Config(_) | Self::Secrets(_) | Self::Run(_) => UNUSABLE,
         }
     }
 
     /// For people, without the word `error`.
-    pub fn text(&self, paint: Paint) -> String {
+    pub(super) fn text(&self, paint: Paint) -> String {
         match self {
             Self::Settings(mistakes) => mistakes.to_string(),
             Self::Refused { what, problems } => format!("{}\n{}", plain(what), listed(problems, paint)).trim_end().to_owned(),
-            Self::Agent(agent::Error::Said { problem, .. }) => format!("{}\n{}", plain(&self.chain()), listed(&problem.problems, paint)).trim_end().to_owned(),
+            Self::Agent(agent::Error::Said { problem }) => format!("{}\n{}", plain(&self.chain()), listed(&problem.problems, paint)).trim_end().to_owned(),
             other => plain(&other.chain()),
         }
     }
 
     /// For programs: the body that the API would answer with.
-    pub fn json(&self) -> String {
+    pub(super) fn json(&self) -> String {
         let (code, status) = match self {
-            Self::Agent(agent::Error::Said { problem, .. }) => return serde_json::to_string_pretty(problem).unwrap_or_default(),
+            Self::Agent(agent::Error::Said { problem }) => return serde_json::to_string_pretty(problem).unwrap_or_default(),
             Self::Settings(_) | Self::Key(_) => ("settings", 400),
             Self::Unknown { .. } => ("unknown_key", 404),
             Self::Agent(_) => ("agent", 502),

@@ -16,7 +16,7 @@ use super::{knobs, nearest};
 use crate::config::Reasons;
 
 /// Explains one key.
-pub fn explain(matches: &ArgMatches, paint: Paint) -> Result<Answer, Error> {
+pub(super) fn explain(matches: &ArgMatches, paint: Paint) -> Result<Answer, Error> {
     let words = matches.get_one::<String>("key").map_or("", String::as_str);
     let path: KeyPath = words.parse().map_err(Error::Key)?;
     let way = Way::find(matches, State::Optional, knobs::need_layers)?;
@@ -82,8 +82,8 @@ fn reasons_of(answer: &ExplainResponse, paint: Paint) -> Vec<Vec<String>> {
         rows.push(row(&paint.warning("refused"), layer, spot(&problem.file, problem.line, problem.column), format!("{value}{}", plain(&problem.message))));
     }
     if let Some(lock) = &answer.locked_by {
-        let why = lock.why.as_deref().map(|why| format!(": {}", plain(why))).unwrap_or_default();
-        rows.push(row("locked by", &lock.rule, format!("({}){why}", spot(&lock.file, lock.line, lock.column)), String::new()));
+        let why = lock.why.as_deref().map(plain).unwrap_or_default();
+        rows.push(row("locked by", &lock.rule, spot(&lock.file, lock.line, lock.column), why));
     }
     rows
 }
@@ -95,7 +95,7 @@ fn below(path: &KeyPath, reasons: &Reasons, paint: Paint) -> String {
         let key: KeyPath = entry.path.parse().unwrap_or_default();
         let value = key.find(&reasons.document).map(short).unwrap_or_default();
         let place = format!("{} {}", plain(&entry.layer), spot(&entry.file, entry.line, entry.column));
-        vec![format!("  {}", plain(&entry.path)), format!("= {value}"), paint.faint(&place)]
+        vec![format!("    {}", plain(&entry.path)), format!("= {value}"), paint.faint(&place)]
     };
     let rows: Vec<_> = reasons.provenance.iter().filter(inside).map(row).collect();
     table(&rows)
@@ -155,10 +155,10 @@ mod tests {
     fn a_key_is_explained_as_people_would_show_it_around() {
         let expected = "\
 gateway.bind = \"loopback\"
-  set by     base       10-gateway.json5:12:5          (since generation 3)
-  hides      base       00-first.json5:12:5            \"lan\"
-  refused    user       user.json5:3:5                 locked by policy (locks.json5:4:5): one gate
-  locked by  gateway.*  (locks.json5:4:5): one gate
+  set by     base       10-gateway.json5:12:5  (since generation 3)
+  hides      base       00-first.json5:12:5    \"lan\"
+  refused    user       user.json5:3:5         locked by policy (locks.json5:4:5): one gate
+  locked by  gateway.*  locks.json5:4:5        one gate
 ";
         assert_eq!(text(&answer(), Paint::PLAIN), expected);
     }
@@ -180,7 +180,7 @@ gateway.bind = \"loopback\"
             provenance: ["a", "a.b", "a.c", "a.l", "a.l[0]", "a.l[1]", "ab"].map(entry).to_vec(),
         };
         let listed = below(&"a".parse().unwrap(), &reasons, Paint::PLAIN);
-        assert_eq!(listed, "  a.b  = 1            base b:1:2\n  a.c  = {}           base b:1:2\n  a.l  = [1,{\"x\":2}]  base b:1:2\n");
+        assert_eq!(listed, "    a.b  = 1            base b:1:2\n    a.c  = {}           base b:1:2\n    a.l  = [1,{\"x\":2}]  base b:1:2\n");
     }
 
     #[test]

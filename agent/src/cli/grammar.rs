@@ -24,18 +24,41 @@ struct Verb {
     about: &'static str,
     long: &'static str,
     examples: &'static str,
-    knobs: &'static [&'static str],
+    knobs: Knobs,
     words: fn(Command) -> Command,
+}
+
+/// Which knobs a command has.
+enum Knobs {
+    All,
+    These(&'static [&'static str]),
+    None,
+}
+
+impl Knobs {
+    fn has(&self, name: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::These(names) => names.contains(&name),
+            Self::None => false,
+        }
+    }
+
+    /// Whether they say how an agent is reached, for a command that may go through one.
+    fn may_call(&self) -> bool {
+        matches!(self, Self::These(_)) && CALL.iter().all(|name| self.has(name))
+    }
 }
 
 const CHECKED: &[&str] = &["layer", "locks", "state", "listen", "read-token-file", "operate-token-file", "tls-dir"];
 const PLACED: &[&str] = &["layer", "locks", "out", "state", "listen", "read-token-file", "operate-token-file", "tls-dir"];
+const REMEMBERED: &[&str] = &["state", "listen", "read-token-file", "operate-token-file", "tls-dir"];
 const WRITTEN: &[&str] =
     &["layer", "locks", "out", "state", "document-mode", "document-owner", "listen", "read-token-file", "operate-token-file", "tls-dir"];
 const CALL: &[&str] = &["listen", "read-token-file", "operate-token-file", "tls-dir"];
 
 /// The whole grammar.
-pub fn command() -> Command {
+pub(super) fn command() -> Command {
     let examples = "\
 Examples:
   pilotfish-agent check --layer base=/layers/base --layer user=/layers/user --locks /layers/locks.json5
@@ -52,15 +75,14 @@ Examples:
 }
 
 fn subcommand(verb: &Verb) -> Command {
-    let knobs = ALL.into_iter().flatten().filter(|knob| verb.knobs.is_empty() || verb.knobs.contains(&knob.name));
+    let knobs = ALL.into_iter().flatten().filter(|knob| verb.knobs.has(knob.name));
     let command = Command::new(verb.name)
         .about(verb.about)
         .long_about(format!("{}.\n\n{}", verb.about, verb.long))
         .after_help(format!("Examples:\n{}\n\n{EXIT_CODES}", verb.examples))
         .arg(Arg::new("json").long("json").action(ArgAction::SetTrue).help("One JSON value on stdout, in the types of the API"));
-    let command = if verb.name == "version" { command } else { command.arg(settings()).args(knobs.map(argument)) };
-    let calls = CALL.iter().all(|name| verb.knobs.contains(name));
-    (verb.words)(if calls { command.args(agent()) } else { command })
+    let command = if matches!(verb.knobs, Knobs::None) { command } else { command.arg(settings()).args(knobs.map(argument)) };
+    (verb.words)(if verb.knobs.may_call() { command.args(agent()) } else { command })
 }
 
 fn settings() -> Arg {
@@ -106,7 +128,7 @@ const VERBS: &[Verb] = &[
 
   # The supervisor: the gateway is our child and another user.
   pilotfish-agent run --settings /etc/pilotfish.json5 --child-user 1000:1000 -- openclaw gateway",
-        knobs: &[],
+        knobs: Knobs::All,
         words: |command| {
             let child = Arg::new("command").value_name("COMMAND").num_args(0..).last(true).value_parser(value_parser!(std::ffi::OsString));
             command.arg(child.help("The gateway, started as our child"))
@@ -124,7 +146,7 @@ const VERBS: &[Verb] = &[
 
   # To look at.
   pilotfish-agent merge --layer base=./base --layer user=./user.json5 --out -",
-        knobs: &["layer", "locks", "out", "state", "secrets", "secrets-out", "document-mode", "document-owner", "gateway-version"],
+        knobs: Knobs::These(&["layer", "locks", "out", "state", "secrets", "secrets-out", "document-mode", "document-owner", "gateway-version"]),
         words: |command| {
             let strict = Arg::new("strict").long("strict").action(ArgAction::SetTrue);
             command.arg(strict.help("Refuse instead of falling back: exit 1, nothing is written"))
@@ -140,7 +162,7 @@ const VERBS: &[Verb] = &[
 
   # With the running gateway's opinion.
   pilotfish-agent check --agent http://127.0.0.1:18780 --token-file /tokens/read",
-        knobs: CHECKED,
+        knobs: Knobs::These(CHECKED),
         words: none,
     },
     Verb {
@@ -149,7 +171,7 @@ const VERBS: &[Verb] = &[
         long: "One line for each key: old and new value, the place it comes from, and what the gateway does about it: hot, \
                restart, none, or unchecked where no gateway was asked.",
         examples: "  pilotfish-agent diff --settings /etc/pilotfish.json5",
-        knobs: PLACED,
+        knobs: Knobs::These(PLACED),
         words: none,
     },
     Verb {
@@ -159,7 +181,7 @@ const VERBS: &[Verb] = &[
         examples: "  \
   pilotfish-agent explain gateway.bind --settings /etc/pilotfish.json5
   pilotfish-agent explain 'plugins.entries[\"my.plugin\"]' --settings /etc/pilotfish.json5",
-        knobs: PLACED,
+        knobs: Knobs::These(PLACED),
         words: |command| command.arg(Arg::new("key").value_name("KEY").required(true).help("Path with dots; a name with a dot of its own is written [\"a.b\"]")),
     },
     Verb {
@@ -167,7 +189,7 @@ const VERBS: &[Verb] = &[
         about: "List the documents that were written, newest first",
         long: "The agent keeps the newest 50 with the layers that they were made of.",
         examples: "  pilotfish-agent history --state /state",
-        knobs: &["state", "listen", "read-token-file", "operate-token-file", "tls-dir"],
+        knobs: Knobs::These(REMEMBERED),
         words: none,
     },
     Verb {
@@ -176,7 +198,7 @@ const VERBS: &[Verb] = &[
         long: "A layer of the operator stays at its older content until its files change again. The history goes on: a \
                rollback is a new generation.",
         examples: "  pilotfish-agent rollback 12 --settings /etc/pilotfish.json5",
-        knobs: WRITTEN,
+        knobs: Knobs::These(WRITTEN),
         words: |command| command.arg(Arg::new("generation").value_name("N").required(true).value_parser(value_parser!(u64)).help("A generation of the history")),
     },
     Verb {
@@ -186,7 +208,7 @@ const VERBS: &[Verb] = &[
         examples: "  \
   pilotfish-agent pause 15m --settings /etc/pilotfish.json5
   pilotfish-agent pause off --settings /etc/pilotfish.json5",
-        knobs: &["state", "listen", "read-token-file", "operate-token-file", "tls-dir"],
+        knobs: Knobs::These(REMEMBERED),
         words: |command| command.arg(Arg::new("duration").value_name("DURATION|off").required(true).help("Such as 15m; 24h at most")),
     },
     Verb {
@@ -194,7 +216,7 @@ const VERBS: &[Verb] = &[
         about: "Tell the version, and the version of the wire",
         long: "The same as --version.",
         examples: "  pilotfish-agent version --json",
-        knobs: &[],
+        knobs: Knobs::None,
         words: none,
     },
 ];
@@ -218,6 +240,7 @@ mod tests {
     fn every_knob_of_run_is_in_its_help_with_variable_and_default() {
         let mut root = command();
         let help = root.find_subcommand_mut("run").unwrap().render_long_help().to_string();
+        let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
         for knob in ALL.into_iter().flatten() {
             let variable = format!("PILOTFISH_{}", knob.name.replace('-', "_").to_uppercase());
             assert!(help.contains(&format!("--{} <{}>", knob.name, knob.value)) && help.contains(&variable), "{}", knob.name);

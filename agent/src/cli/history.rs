@@ -13,7 +13,7 @@ use super::way::{State, Way};
 const NAMED: usize = 3;
 
 /// Lists the generations that are kept, newest first.
-pub fn history(matches: &ArgMatches, paint: Paint) -> Result<Answer, Error> {
+pub(super) fn history(matches: &ArgMatches, paint: Paint) -> Result<Answer, Error> {
     let answer: HistoryResponse = match Way::find(matches, State::Needed, |_, _| {})? {
         Way::Files(offline) => offline.history(),
         Way::Agent(agent) => agent.get(PATH_CONFIG_HISTORY)?,
@@ -60,7 +60,7 @@ fn outcome(entry: &HistoryEntry, paint: Paint) -> String {
 }
 
 /// An outcome for people.
-pub fn word(outcome: Outcome) -> &'static str {
+pub(super) fn word(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Proved => "proved",
         Outcome::NotProvable => "applied, not provable",
@@ -102,7 +102,7 @@ mod tests {
         };
         let answer = HistoryResponse { generations: vec![entry] };
         let expected = "\
-GENERATION      WHEN                 WHO            OUTCOME        CHANGED               WHY
+GENERATION      WHEN                 WHO            OUTCOME        CHANGED              WHY
 4 (restores 2)  2026-11-24 08:00:01  operate:alice  proved (hash)  a, b, c, and 1 more
 ";
         assert_eq!(text(&answer, Paint::PLAIN), expected);

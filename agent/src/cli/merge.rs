@@ -20,9 +20,9 @@ struct Order {
 }
 
 /// Writes the document and ends.
-pub fn merge(matches: &ArgMatches) -> Result<Answer, Error> {
+pub(super) fn merge(matches: &ArgMatches) -> Result<Answer, Error> {
     let order = order(matches)?;
-    let mut offline = if state::is_named(&order.config) { state::open(order.config)? } else { Offline::stateless(order.config) };
+    let mut offline = if state::is_named(&order.config) { state::own(order.config)? } else { Offline::stateless(order.config) };
     let proposal = offline.propose()?;
     if order.strict && !proposal.problems.is_empty() {
         let what = "the layers have problems; with --strict nothing was written".to_owned();
@@ -61,7 +61,7 @@ fn warnings(proposal: &Proposal) -> Vec<String> {
 }
 
 /// One line about what was done.
-pub fn said(report: &ApplyReport) -> String {
+pub(super) fn said(report: &ApplyReport) -> String {
     let generation = if report.generation == 0 { String::new() } else { format!("generation {}: ", report.generation) };
     match report.outcome {
         Outcome::Unchanged => format!("{generation}unchanged, nothing was written\n"),

@@ -9,7 +9,7 @@ const OFFERED: usize = 3;
 const COMPARED: usize = 20_000;
 
 /// The keys of the document that are most like `path`, best first; none when nothing is.
-pub fn names(path: &KeyPath, document: &Value) -> Vec<String> {
+pub(super) fn names(path: &KeyPath, document: &Value) -> Vec<String> {
     let wanted = path.to_string().to_lowercase();
     let last = path.segments().last().map(|segment| segment.to_lowercase()).unwrap_or_default();
     let mut keys = Vec::new();

@@ -6,43 +6,43 @@ use anstyle::{AnsiColor, Style};
 
 /// Whether and how text is coloured.
 #[derive(Clone, Copy, Debug)]
-pub struct Paint {
+pub(super) struct Paint {
     on: bool,
 }
 
 impl Paint {
     /// For what goes to this stream.
-    pub fn of(stream: &impl IsTerminal) -> Self {
+    pub(super) fn of(stream: &impl IsTerminal) -> Self {
         let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         Self { on: stream.is_terminal() && !no_colour }
     }
 
     /// No colours.
     #[cfg(test)]
-    pub const PLAIN: Self = Self { on: false };
+    pub(super) const PLAIN: Self = Self { on: false };
 
     /// What went wrong.
-    pub fn error(self, text: &str) -> String {
+    pub(super) fn error(self, text: &str) -> String {
         self.with(AnsiColor::Red.on_default().bold(), text)
     }
 
     /// What should be looked at.
-    pub fn warning(self, text: &str) -> String {
+    pub(super) fn warning(self, text: &str) -> String {
         self.with(AnsiColor::Yellow.on_default().bold(), text)
     }
 
     /// What is new.
-    pub fn good(self, text: &str) -> String {
+    pub(super) fn good(self, text: &str) -> String {
         self.with(AnsiColor::Green.on_default(), text)
     }
 
     /// What the eye should find first.
-    pub fn strong(self, text: &str) -> String {
+    pub(super) fn strong(self, text: &str) -> String {
         self.with(Style::new().bold(), text)
     }
 
     /// What is there for completeness.
-    pub fn faint(self, text: &str) -> String {
+    pub(super) fn faint(self, text: &str) -> String {
         self.with(Style::new().dimmed(), text)
     }
 
@@ -52,7 +52,7 @@ impl Paint {
 }
 
 /// Text that may come from a layer or over the wire: it begins no line of its own and paints nothing.
-pub fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     for character in text.chars() {
         if character.is_control() {

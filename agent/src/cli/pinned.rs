@@ -17,7 +17,7 @@ const MAX_BYTES: u64 = 256 << 10;
 
 /// What can go wrong before anything is sent.
 #[derive(Debug, thiserror::Error)]
-pub enum Unusable {
+pub(super) enum Unusable {
     /// The certificate cannot be read.
     #[error("cannot read the agent's certificate")]
     Read(#[from] durable::Error),
@@ -30,7 +30,7 @@ pub enum Unusable {
 }
 
 /// A client that talks to the holder of the first certificate in `dir/tls.crt` only.
-pub fn config(dir: &Path) -> Result<ClientConfig, Unusable> {
+pub(super) fn config(dir: &Path) -> Result<ClientConfig, Unusable> {
     let bytes = durable::read_mounted_file(&dir.join("tls.crt"), MAX_BYTES)?;
     let certificate = CertificateDer::from_pem_slice(&bytes)?;
     let provider = Arc::new(ring::default_provider());

@@ -5,7 +5,7 @@ use agent_api::ProblemView;
 use super::paint::{Paint, plain};
 
 /// All problems, each in a paragraph of two or three lines.
-pub fn listed(problems: &[ProblemView], paint: Paint) -> String {
+pub(super) fn listed(problems: &[ProblemView], paint: Paint) -> String {
     problems.iter().map(|problem| paragraph(problem, paint)).collect()
 }
 
@@ -16,7 +16,7 @@ fn paragraph(problem: &ProblemView, paint: Paint) -> String {
 }
 
 /// One problem on one line.
-pub fn line(problem: &ProblemView) -> String {
+pub(super) fn line(problem: &ProblemView) -> String {
     let cure = if problem.cure.is_empty() { String::new() } else { format!(" ({})", plain(&problem.cure)) };
     format!("{}{}: {}{cure}", spot(&problem.file, problem.line, problem.column), key(problem), plain(&problem.message))
 }
@@ -31,12 +31,12 @@ fn key(problem: &ProblemView) -> String {
 }
 
 /// A place in a file, such as `user.json5:3:5`.
-pub fn spot(file: &str, line: u32, column: u32) -> String {
+pub(super) fn spot(file: &str, line: u32, column: u32) -> String {
     if line == 0 { plain(file) } else { format!("{}:{line}:{column}", plain(file)) }
 }
 
 /// A number of things in words: `1 problem`, `2 problems`.
-pub fn count(number: usize, noun: &str) -> String {
+pub(super) fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 

@@ -18,7 +18,7 @@ use crate::settings::{Given, Mistakes, parsed, word};
 const GOODBYE: Duration = Duration::from_secs(10);
 
 /// Runs until a signal ends it.
-pub fn run(matches: &ArgMatches) -> Result<Answer, Error> {
+pub(super) fn run(matches: &ArgMatches) -> Result<Answer, Error> {
     let (settings, log) = settings(matches)?;
     service::init(&log).context("cannot set up the log")?;
     // Taken already only by ourselves.
@@ -64,7 +64,7 @@ fn settings(matches: &ArgMatches) -> Result<(app::Settings, LogSettings), Mistak
 }
 
 /// Where something listens. A mistake is noted, and the address then used by nobody.
-pub fn address(given: &Given, name: &'static str) -> SocketAddr {
+pub(super) fn address(given: &Given, name: &'static str) -> SocketAddr {
     let parse = |text: &str| parsed(text).map_err(|_: String| format!("{text:?} is no address; write such as 127.0.0.1:18780"));
     given.read(name, parse).unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)))
 }

@@ -19,7 +19,7 @@ use crate::settings::{Given, owner};
 const SHARED_WITH_GROUP: u32 = 0o640;
 
 /// The child that was asked for, if one was.
-pub fn child(given: &Given, matches: &ArgMatches, config: &config::Settings) -> Option<Settings> {
+pub(super) fn child(given: &Given, matches: &ArgMatches, config: &config::Settings) -> Option<Settings> {
     let command: Vec<_> = matches.get_many("command")?.cloned().collect();
     let document = absolute(&config.document);
     let mut settings = Settings::new(command, config.state.join("child.json"), config.state.join("console"));
@@ -49,7 +49,7 @@ fn user(given: &Given) -> Option<RunAs> {
 }
 
 /// Root writes, the child reads: its group has the document, its user the secrets.
-pub fn share(child: &Settings, config: &mut config::Settings) -> Option<(u32, u32)> {
+pub(super) fn share(child: &Settings, config: &mut config::Settings) -> Option<(u32, u32)> {
     let RunAs { uid, gid } = child.run_as.filter(|_| geteuid().is_root())?;
     config.owner = config.owner.or(Some((0, gid)));
     if config.mode == PRIVATE {
@@ -60,7 +60,7 @@ pub fn share(child: &Settings, config: &mut config::Settings) -> Option<(u32, u3
 
 /// Makes the directories that document and secrets go to, ours alone to write; then finds out
 /// what keeps the child from writing its document.
-pub async fn prepare(settings: &mut app::Settings) -> Result<(), Error> {
+pub(super) async fn prepare(settings: &mut app::Settings) -> Result<(), Error> {
     let Some(child) = &settings.child else { return Ok(()) };
     let secrets = settings.secrets.as_ref().map(|secrets| secrets.out.as_path());
     for path in secrets.into_iter().chain([settings.config.document.as_path()]) {

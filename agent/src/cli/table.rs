@@ -1,7 +1,7 @@
 //! Columns that line up.
 
 /// Rows of cells as lines: every column but the last is as wide as its widest cell.
-pub fn table(rows: &[Vec<String>]) -> String {
+pub(super) fn table(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| shown(cell)).max().unwrap_or(0);
     let widths: Vec<usize> = (0..columns).map(width).collect();

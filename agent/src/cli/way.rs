@@ -8,12 +8,13 @@ use hyper::http::uri::Uri;
 
 use super::agent::Agent;
 use super::error::Error;
-use super::{knobs, run, state};
+use super::state::{self, Opened};
+use super::{knobs, run};
 use crate::config::{self, Offline};
 use crate::settings::{Given, Mistakes};
 
 /// How a command gets at the document.
-pub enum Way {
+pub(super) enum Way {
     /// Nobody owns the state directory, or there is none.
     Files(Box<Offline>),
     /// An agent runs.
@@ -22,7 +23,7 @@ pub enum Way {
 
 /// Whether a command can do without a state directory.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum State {
+pub(super) enum State {
     /// It only reads layers.
     Optional,
     /// What it is about is in there.
@@ -38,7 +39,7 @@ struct Plan {
 
 impl Way {
     /// Finds the way. `needs` says which settings files alone would not do without.
-    pub fn find(matches: &ArgMatches, state: State, needs: impl FnOnce(&Given, &config::Settings)) -> Result<Self, Error> {
+    pub(super) fn find(matches: &ArgMatches, state: State, needs: impl FnOnce(&Given, &config::Settings)) -> Result<Self, Error> {
         let Plan { config, agent, forced } = plan(matches, state, needs)?;
         if forced {
             return Ok(Self::Agent(agent));
@@ -51,9 +52,11 @@ impl Way {
         if !state::is_named(&config) || missing {
             return Ok(Self::Files(Box::new(Offline::stateless(config))));
         }
-        match state::open(config) {
-            Err(Error::Config(config::Error::Files(durable::Error::Owned { .. }))) => Ok(Self::Agent(agent)),
-            other => Ok(Self::Files(Box::new(other?))),
+        match state::open(config)? {
+            Opened::Ours(offline) => Ok(Self::Files(offline)),
+            Opened::Owned => Ok(Self::Agent(agent)),
+            Opened::Foreign(_) if agent.has_token() => Ok(Self::Agent(agent)),
+            Opened::Foreign(why) => Err(anyhow::anyhow!("{why}: run this as its user, or ask the agent with --token-file FILE").into()),
         }
     }
 }
@@ -101,7 +104,7 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
 }
 
 /// Who types: for the history.
-pub fn actor() -> String {
+pub(super) fn actor() -> String {
     let name = ["SUDO_USER", "USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok());
     let usable = |name: &String| !name.is_empty() && name.len() <= 64 && name.bytes().all(|byte| byte.is_ascii_graphic());
     name.filter(usable).map_or_else(|| "cli".to_owned(), |name| format!("cli:{name}"))
