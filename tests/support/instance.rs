@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::{Agent, Answer, Client, Gateway, GatewayOptions, Pod, Version, eventually};
+use crate::{Agent, Answer, Client, GATEWAY_UID, Gateway, GatewayOptions, Pod, Version, eventually, is_root};
 
 /// A pod with an agent, and perhaps a gateway of its own.
 pub struct Instance {
@@ -20,7 +20,7 @@ impl Instance {
     /// The agent as supervisor of a real gateway; waits until its document is settled.
     #[must_use]
     pub fn supervised(pod: Pod, options: GatewayOptions, more: &[&str]) -> Self {
-        let agent = Agent::supervise(&pod, options, &arguments(&pod, more));
+        let agent = supervise(&pod, options, more);
         let instance = Self {
             agent,
             gateway: None,
@@ -200,6 +200,17 @@ impl Rpc {
         crate::Rpc::connect(pod.ports.gateway, &pod.gateway_token())
             .unwrap_or_else(|why| panic!("the gateway refused us: {why}"))
     }
+}
+
+/// The agent as parent of a real gateway, which runs as another user when we are root.
+#[must_use]
+pub fn supervise(pod: &Pod, options: GatewayOptions, more: &[&str]) -> Agent {
+    let user = format!("{GATEWAY_UID}:{GATEWAY_UID}");
+    let mut more = more.to_vec();
+    if is_root() {
+        more.extend(["--child-user", &user]);
+    }
+    Agent::supervise(pod, options, &arguments(pod, &more))
 }
 
 /// The arguments of `run` for a pod; quick where quickness changes nothing that is tested.

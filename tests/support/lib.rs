@@ -29,7 +29,7 @@ pub use cache::{Version, promtool};
 pub use fake::{Close, Fake, Knobs, Refusal};
 pub use gateway::{Gateway, GatewayOptions};
 pub use http::{Answer, Client};
-pub use instance::{Instance, arguments, document_arguments, newest};
+pub use instance::{Instance, arguments, document_arguments, newest, supervise};
 pub use launch::{GATEWAY_UID, image_script, is_root};
 pub use lines::Lines;
 pub use pod::{Layers, Pod, Ports};

@@ -49,10 +49,26 @@ impl Proposal {
     }
 
     fn new(candidate: Candidate) -> Self {
-        let mut problems: Vec<_> = candidate.layers.iter().flat_map(|layer| layer.problems.clone()).collect();
+        let mut problems: Vec<_> = candidate
+            .layers
+            .iter()
+            .flat_map(|layer| layer.problems.clone())
+            .collect();
         problems.extend(views(&candidate.evaluation.left_out));
-        let Candidate { set, evaluation, user, reverted, .. } = candidate;
-        Self { evaluation, set, user, reverted, problems }
+        let Candidate {
+            set,
+            evaluation,
+            user,
+            reverted,
+            ..
+        } = candidate;
+        Self {
+            evaluation,
+            set,
+            user,
+            reverted,
+            problems,
+        }
     }
 
     /// Why some layers are older than what lies on disk.
@@ -66,23 +82,39 @@ impl Proposal {
 impl Offline {
     /// On the layers alone.
     pub fn stateless(settings: Settings) -> Self {
-        Self { file: DocumentFile::new(&settings), settings, store: None }
+        Self {
+            file: DocumentFile::new(&settings),
+            settings,
+            store: None,
+        }
     }
 
     /// With the state directory, of which it becomes the only owner for as long as it lives.
     pub fn open(settings: Settings) -> Result<Self, Error> {
         let store = Store::open(&settings.state)?;
-        Ok(Self { file: DocumentFile::new(&settings), settings, store: Some(store) })
+        Ok(Self {
+            file: DocumentFile::new(&settings),
+            settings,
+            store: Some(store),
+        })
     }
 
     /// Every problem of the layers as they lie on disk, those of all layers at once.
     pub fn check(&self) -> Vec<ProblemView> {
         match self.parse() {
-            (layers, rules, problems) if problems.is_empty() => Evaluation::strict(&layers, &rules).err().map(|found| views(&found)).unwrap_or_default(),
+            (layers, rules, problems) if problems.is_empty() => Evaluation::strict(&layers, &rules)
+                .err()
+                .map(|found| views(&found))
+                .unwrap_or_default(),
             (layers, rules, mut problems) => {
                 // Where a layer is missing, what others make of it would mislead; broken rules would not.
-                let found = Evaluation::strict(&layers, &rules).err().unwrap_or_default();
-                let bound: Vec<_> = found.into_iter().filter(|problem| problem.layer.is_some_and(LayerName::is_bound)).collect();
+                let found = Evaluation::strict(&layers, &rules)
+                    .err()
+                    .unwrap_or_default();
+                let bound: Vec<_> = found
+                    .into_iter()
+                    .filter(|problem| problem.layer.is_some_and(LayerName::is_bound))
+                    .collect();
                 problems.extend(views(&bound));
                 problems
             }
@@ -91,7 +123,9 @@ impl Offline {
 
     /// The document that the layers make; layers that cannot be taken fall back to their last good.
     pub fn propose(&self) -> Result<Proposal, Error> {
-        let Some(store) = &self.store else { return self.propose_stateless() };
+        let Some(store) = &self.store else {
+            return self.propose_stateless();
+        };
         let resolved = Resolved::of(&self.settings, store, &Readings::read(&self.settings))?;
         self.chosen(store, resolved)
     }
@@ -103,18 +137,36 @@ impl Offline {
         }
         let (layers, rules, _) = self.parse();
         let evaluation = Evaluation::strict(&layers, &rules).map_err(Error::Layers)?;
-        Ok(Proposal { evaluation, set: LayerSet::default(), user: None, reverted: Vec::new(), problems: Vec::new() })
+        Ok(Proposal {
+            evaluation,
+            set: LayerSet::default(),
+            user: None,
+            reverted: Vec::new(),
+            problems: Vec::new(),
+        })
     }
 
     fn chosen(&self, store: &Store, resolved: Resolved) -> Result<Proposal, Error> {
         let first = store.ledger().generations.is_empty();
-        match choose(store, resolved, self.settings.gateway_version.as_deref(), &[])? {
+        match choose(
+            store,
+            resolved,
+            self.settings.gateway_version.as_deref(),
+            &[],
+        )? {
             Choice::Nothing(problems) => Err(Error::Refused(problems)),
             Choice::Candidate(candidate) => {
-                let fell_back = candidate.layers.iter().any(|layer| layer.status == LayerStatus::FellBack);
+                let fell_back = candidate
+                    .layers
+                    .iter()
+                    .any(|layer| layer.status == LayerStatus::FellBack);
                 let proposal = Proposal::new(*candidate);
                 // Before the first document there is nothing to fall back to.
-                if first && fell_back { Err(Error::Refused(proposal.problems)) } else { Ok(proposal) }
+                if first && fell_back {
+                    Err(Error::Refused(proposal.problems))
+                } else {
+                    Ok(proposal)
+                }
             }
         }
     }
@@ -125,25 +177,37 @@ impl Offline {
     }
 
     /// Writes a proposal: first the record, then the document. The same bytes are no new generation.
-    pub fn write(&mut self, proposal: &Proposal, actor: &str, restores: Option<u64>) -> Result<ApplyReport, Error> {
+    pub fn write(
+        &mut self,
+        proposal: &Proposal,
+        actor: &str,
+        restores: Option<u64>,
+    ) -> Result<ApplyReport, Error> {
         let (started, at) = (Instant::now(), Timestamp::now());
         let before = self.in_place();
         let (changes, paths) = changes(before.as_ref(), &proposal.evaluation);
         let changed = paths.iter().map(ToString::to_string).collect();
-        let generation = self.record(proposal, Generation {
-            number: 0,
-            at,
-            sha256: proposal.evaluation.document.sha256,
-            set: proposal.set.clone(),
-            actor: actor.to_owned(),
-            restores,
-            changed,
-            outcome: Outcome::Pending,
-            proof: None,
-            reason: None,
-        })?;
+        let generation = self.record(
+            proposal,
+            Generation {
+                number: 0,
+                at,
+                sha256: proposal.evaluation.document.sha256,
+                set: proposal.set.clone(),
+                actor: actor.to_owned(),
+                restores,
+                changed,
+                outcome: Outcome::Pending,
+                proof: None,
+                reason: None,
+            },
+        )?;
         let written = self.file.write(proposal.bytes())?;
-        let outcome = if written == durable::Written::Same { Outcome::Unchanged } else { Outcome::Pending };
+        let outcome = if written == durable::Written::Same {
+            Outcome::Unchanged
+        } else {
+            Outcome::Pending
+        };
         Ok(ApplyReport {
             generation,
             restores,
@@ -162,13 +226,17 @@ impl Offline {
 
     /// The number of the generation with this document: the newest one's, or a new one.
     fn record(&mut self, proposal: &Proposal, mut generation: Generation) -> Result<u64, Error> {
-        let Some(store) = &mut self.store else { return Ok(0) };
+        let Some(store) = &mut self.store else {
+            return Ok(0);
+        };
         self.file.sweep()?;
         if let Some(user) = &proposal.user {
             store.append(Entry::User(user.clone()))?;
         }
         let newest = store.ledger().generations.back();
-        let same = newest.filter(|newest| newest.sha256 == generation.sha256 && newest.outcome != Outcome::Failed);
+        let same = newest.filter(|newest| {
+            newest.sha256 == generation.sha256 && newest.outcome != Outcome::Failed
+        });
         if let Some(same) = same {
             return Ok(same.number);
         }
@@ -187,7 +255,11 @@ impl Offline {
     fn layers(&self) -> Result<(Vec<Layer>, Rules, Vec<ProblemView>), Error> {
         let Some(store) = &self.store else {
             let (layers, rules, problems) = self.parse();
-            return if problems.is_empty() { Ok((layers, rules, problems)) } else { Err(Error::Refused(problems)) };
+            return if problems.is_empty() {
+                Ok((layers, rules, problems))
+            } else {
+                Err(Error::Refused(problems))
+            };
         };
         let resolved = Resolved::of(&self.settings, store, &Readings::read(&self.settings))?;
         if !resolved.fatal.is_empty() {
@@ -202,7 +274,11 @@ impl Offline {
         let bytes = self.file.read()?;
         let value = serde_json::from_slice(&bytes).ok()?;
         let sha256 = durable::Digest::of(&bytes);
-        Some(Document { value, bytes, sha256 })
+        Some(Document {
+            value,
+            bytes,
+            sha256,
+        })
     }
 
     /// What lies at the layers' paths, as far as it can be read.
@@ -228,12 +304,19 @@ impl Offline {
     fn rules(&self, reading: Option<Reading>, problems: &mut Vec<ProblemView>) -> Rules {
         match reading {
             None => return Rules::none(),
-            Some(Reading::Files(sources)) if sources.len() == 1 => match Rules::parse(&sources[0]) {
-                Ok(rules) => return rules,
-                Err(found) => problems.extend(views(&found)),
-            },
+            Some(Reading::Files(sources)) if sources.len() == 1 => {
+                match Rules::parse(&sources[0]) {
+                    Ok(rules) => return rules,
+                    Err(found) => problems.extend(views(&found)),
+                }
+            }
             Some(Reading::Broken(found)) => problems.extend(found),
-            Some(_) => problems.extend(self.settings.locks.as_deref().map(|path| missing(LayerName::Policy, path))),
+            Some(_) => problems.extend(
+                self.settings
+                    .locks
+                    .as_deref()
+                    .map(|path| missing(LayerName::Policy, path)),
+            ),
         }
         Rules::none()
     }

@@ -141,13 +141,30 @@ pub fn located(issue: &Issue, provenance: &Provenance, changes: &[ChangeView]) -
         let cure = "correct what was changed; the gateway takes this document as soon as it is valid";
         return ProblemView { kind: "gateway".to_owned(), cure: cure.to_owned(), ..undone(changes, &issue.message) };
     }
-    let origin = nearest(&issue.path, provenance);
+    if let Some(change) = guilty(issue, changes) {
+        return gateway_problem(change.path.clone(), change.origin.as_ref(), issue);
+    }
+    let origin = nearest(&issue.path, provenance).as_ref().map(origin_view);
+    gateway_problem(issue.path.clone(), origin.as_ref(), issue)
+}
+
+/// The change that an issue speaks of: at its path, or below it. An unknown key is named in the message.
+fn guilty<'c>(issue: &Issue, changes: &'c [ChangeView]) -> Option<&'c ChangeView> {
+    let below = |change: &&ChangeView| {
+        change.path.strip_prefix(&issue.path).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+    };
+    let named = |change: &&ChangeView| change.path.rsplit('.').next().is_some_and(|key| issue.message.contains(&format!("\"{key}\"")));
+    let mut near = changes.iter().filter(below);
+    near.clone().find(named).or_else(|| near.next())
+}
+
+fn gateway_problem(path: String, origin: Option<&OriginView>, issue: &Issue) -> ProblemView {
     ProblemView {
-        layer: origin.as_ref().map(|origin| origin.layer.to_string()),
-        file: origin.as_ref().map(|origin| origin.file.clone()).unwrap_or_default(),
-        line: origin.as_ref().map_or(0, |origin| origin.line),
-        column: origin.as_ref().map_or(0, |origin| origin.column),
-        path: issue.path.clone(),
+        layer: origin.map(|origin| origin.layer.clone()),
+        file: origin.map(|origin| origin.file.clone()).unwrap_or_default(),
+        line: origin.map_or(0, |origin| origin.line),
+        column: origin.map_or(0, |origin| origin.column),
+        path,
         kind: "gateway".to_owned(),
         message: issue.message.clone(),
         cure: "correct the value; the gateway takes this document as soon as it is valid".to_owned(),

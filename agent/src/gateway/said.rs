@@ -7,6 +7,9 @@ use serde::Deserialize;
 /// So much of a message is kept.
 const KEPT: usize = 600;
 
+/// Failures that say nothing about the document: the gateway reads it again.
+const PASSING: [&str; 2] = ["GatewayDrainingError", "GatewayConfigReloadSupersededError"];
+
 /// What the gateway said.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Said {
@@ -37,7 +40,7 @@ pub fn said(line: &str) -> Option<Said> {
         return Some(Said::Skipped(text));
     }
     if let Some(text) = after("config reload failed: ").or_else(|| after("config hot reload failed: ")) {
-        return Some(Said::ReloadFailed(text));
+        return (!PASSING.iter().any(|passing| text.starts_with(passing))).then_some(Said::ReloadFailed(text));
     }
     if let Some(text) = after("gateway startup failed: ") {
         return Some(Said::StartupFailed(text.split(" Process will stay alive").next().unwrap_or_default().to_owned()));
@@ -86,6 +89,7 @@ mod tests {
             ("config hot reload applied (tools.exec.mode)", Some(Said::Applied)),
             ("config change requires gateway restart (gateway.tls) — preparing", Some(Said::Restarting)),
             ("config reload skipped (invalid config): logging.level: Invalid input", Some(Said::Skipped("logging.level: Invalid input".to_owned()))),
+            ("config reload failed: GatewayDrainingError: gateway is draining for restart", None),
             (
                 "config reload failed: SecretRefResolutionError: JSON pointer segment \\\"missing\\\" does not exist.",
                 Some(Said::ReloadFailed("SecretRefResolutionError: JSON pointer segment \"missing\" does not exist.".to_owned())),

@@ -26,6 +26,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 const BEHIND: Duration = Duration::from_millis(1500);
 /// An accepted document whose listener does not answer for so long has failed.
 const LISTENER: Duration = Duration::from_secs(4);
+/// A restart is announced in the log within this time.
+const ANNOUNCED: Duration = Duration::from_secs(3);
 /// How long one address is dialled before the other one is tried.
 const DIAL: Duration = Duration::from_secs(2);
 /// How long a release without hashes is listened to.
@@ -144,11 +146,18 @@ impl OpenClawTrial {
             return Some(Verdict::Refused { reason: first(&issues), issues });
         }
         match snapshot.proved() {
+            Some(true) if self.awaits_restart(age) => self.overdue(clocks).await,
             Some(true) if snapshot.revision != self.revision_before || age > BEHIND => self.listener(Proof::Hash, clocks).await,
             None if self.said_applied => self.listener(Proof::Log, clocks).await,
             None if self.booted_anew() || (age > NO_HASHES && !self.restarting) => self.listener(Proof::Listener, clocks).await,
             _ => self.overdue(clocks).await,
         }
+    }
+
+    /// The gateway names the new revision as applied before it restarts for it.
+    fn awaits_restart(&self, age: Duration) -> bool {
+        let announced = self.restarting || (self.change.requires_restart && age < ANNOUNCED);
+        self.was_up && announced && !self.booted_anew()
     }
 
     /// Whether another life of the gateway answers than before.
@@ -160,17 +169,18 @@ impl OpenClawTrial {
     /// The listener has to answer where the document says.
     async fn listener(&mut self, proof: Proof, clocks: &mut Clocks) -> Option<Verdict> {
         let Some(expected) = endpoint(&self.change.document.value) else {
-            return Some(Verdict::Failed { reason: format!("the gateway took the document without a word, but {}", why_nowhere(&self.change.document.value)) });
+            return Some(silently(&why_nowhere(&self.change.document.value)));
         };
-        let page = probe::get(&expected, probe::Page::Startupz, Duration::from_secs(5)).await;
-        let wrong = match page {
-            probe::Probe::Ready { .. } | probe::Probe::NoPage => wrong_reach(&self.change.document.value, &expected),
-            probe::Probe::NotReady { .. } | probe::Probe::Blocked => {
-                clocks.mismatch_since = None;
-                return self.overdue(clocks).await;
+        let wrong = if self.gateway.link.endpoint().as_ref() == Some(&expected) {
+            wrong_reach(&self.change.document.value, &expected)
+        } else {
+            match probe::get(&expected, probe::Page::Startupz, Duration::from_secs(1)).await {
+                probe::Probe::Ready { .. } | probe::Probe::NoPage | probe::Probe::NotReady { .. } => {
+                    self.gateway.aim(&self.change.document);
+                    return None;
+                }
+                _ => Some(format!("it does not answer at {}:{}", expected.host, expected.port)),
             }
-            probe::Probe::Closed => Some(format!("nothing answers at {}:{}", expected.host, expected.port)),
-            probe::Probe::Foreign { .. } => Some(format!("something else answers at {}:{}", expected.host, expected.port)),
         };
         let Some(wrong) = wrong else {
             let restarted = self.booted_anew() && self.was_up;
@@ -180,8 +190,7 @@ impl OpenClawTrial {
             });
         };
         let since = *clocks.mismatch_since.get_or_insert_with(Instant::now);
-        (since.elapsed() > LISTENER)
-            .then(|| Verdict::Failed { reason: format!("the gateway took the document without a word, but {wrong}") })
+        (since.elapsed() > LISTENER).then(|| silently(&wrong))
     }
 
     /// The gateway answers and does not run with the document yet.
@@ -323,6 +332,11 @@ fn boot_id(presence: &Presence) -> Option<String> {
         Presence::Up { boot_id, .. } => boot_id.clone(),
         _ => None,
     }
+}
+
+/// Accepted, and yet not so.
+fn silently(wrong: &str) -> Verdict {
+    Verdict::Failed { reason: format!("the gateway took the document without a word, but {wrong}") }
 }
 
 /// The log names a path and a message.

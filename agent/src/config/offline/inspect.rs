@@ -1,6 +1,9 @@
 //! What the command line shows of the document without an agent, in the types of the API.
 
-use agent_api::{CheckView, DiffResponse, ExplainResponse, HistoryEntry, HistoryResponse, ProvenanceEntry, RefusedValue};
+use agent_api::{
+    CheckView, DiffResponse, ExplainResponse, HistoryEntry, HistoryResponse, ProvenanceEntry,
+    RefusedValue,
+};
 use config_merge::KeyPath;
 use serde_json::Value;
 
@@ -25,13 +28,24 @@ impl Offline {
         let changes = match self.propose() {
             Ok(proposal) => self.changes(&proposal),
             Err(Error::Refused(more)) => {
-                problems.extend(more.into_iter().filter(|problem| !problems.contains(problem)).collect::<Vec<_>>());
+                problems.extend(
+                    more.into_iter()
+                        .filter(|problem| !problems.contains(problem))
+                        .collect::<Vec<_>>(),
+                );
                 Vec::new()
             }
             Err(other) => return Err(other),
         };
-        let check = CheckView::Unchecked { why: "no gateway was asked".to_owned() };
-        Ok(DiffResponse { changes, requires_restart: false, problems, check })
+        let check = CheckView::Unchecked {
+            why: "no gateway was asked".to_owned(),
+        };
+        Ok(DiffResponse {
+            changes,
+            requires_restart: false,
+            problems,
+            check,
+        })
     }
 
     /// Everything about one key of what the layers make.
@@ -39,8 +53,15 @@ impl Offline {
         let (layers, rules, problems) = self.layers()?;
         let evaluation = Evaluation::lenient(&layers, &rules).map_err(Error::Layers)?;
         let mut answer = explain::explain(path, &evaluation, &rules);
-        let about = problems.into_iter().filter(|problem| problem.path == answer.path);
-        let refused: Vec<RefusedValue> = about.map(|problem| RefusedValue { value: None, problem }).collect();
+        let about = problems
+            .into_iter()
+            .filter(|problem| problem.path == answer.path);
+        let refused: Vec<RefusedValue> = about
+            .map(|problem| RefusedValue {
+                value: None,
+                problem,
+            })
+            .collect();
         answer.refused.extend(refused);
         answer.since_generation = self.since(path, &evaluation, self.in_place().as_ref());
         Ok(answer)
@@ -48,7 +69,12 @@ impl Offline {
 
     /// The generation since which the key has the value that the layers now give it; none for a
     /// value that is not in place yet.
-    fn since(&self, path: &KeyPath, evaluation: &Evaluation, in_place: Option<&Document>) -> Option<u64> {
+    fn since(
+        &self,
+        path: &KeyPath,
+        evaluation: &Evaluation,
+        in_place: Option<&Document>,
+    ) -> Option<u64> {
         let same = path.find(&in_place?.value) == path.find(&evaluation.document.value);
         self.ledger().filter(|_| same)?.since(&path.to_string())
     }
@@ -59,7 +85,9 @@ impl Offline {
         let evaluation = Evaluation::lenient(&layers, &rules).map_err(Error::Layers)?;
         let in_place = self.in_place();
         let entry = |(path, origin): (KeyPath, config_merge::Origin)| ProvenanceEntry {
-            since_generation: self.since(&path, &evaluation, in_place.as_ref()).unwrap_or(0),
+            since_generation: self
+                .since(&path, &evaluation, in_place.as_ref())
+                .unwrap_or(0),
             path: path.to_string(),
             layer: origin.layer.to_string(),
             file: origin.file,
@@ -67,13 +95,21 @@ impl Offline {
             column: origin.column,
         };
         let provenance = evaluation.provenance.entries().map(entry).collect();
-        Ok(Reasons { document: config_merge::redact(&evaluation.document.value), provenance })
+        Ok(Reasons {
+            document: config_merge::redact(&evaluation.document.value),
+            provenance,
+        })
     }
 
     /// Past generations, newest first.
     pub fn history(&self) -> HistoryResponse {
-        let generations = self.ledger().into_iter().flat_map(|ledger| ledger.generations.iter().rev());
-        HistoryResponse { generations: generations.map(entry).collect() }
+        let generations = self
+            .ledger()
+            .into_iter()
+            .flat_map(|ledger| ledger.generations.iter().rev());
+        HistoryResponse {
+            generations: generations.map(entry).collect(),
+        }
     }
 }
 
