@@ -17,20 +17,26 @@ export PILOTFISH_CACHE=${PILOTFISH_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/pilotf
 agent=${CARGO_TARGET_DIR:-$repository/target}/debug/pilotfish-agent
 version=$(sed -n 's/^NEWEST=//p' "$here/setup.sh")
 port=${PILOTFISH_PORT:-18789}
+api=18780
+probe=18781
 plan=${PILOTFISH_PLAN:-pro}
 uid=1000 # the gateway's, when we are root
 
 if [ "$(id -u)" = 0 ]; then
   home=${PILOTFISH_HOME:-/var/lib/pilotfish-run}
+  child=(--child-user "$uid:$uid")
 else
   home=${PILOTFISH_HOME:-${XDG_STATE_HOME:-$HOME/.local/state}/pilotfish}
+  child=()
 fi
+# Secrets lie in memory only.
+run=/dev/shm/pilotfish-run-$(id -u)
 
 # --- the instance's folders: once --------------------------------------------------------------------------------------
 # own FOLDER...: folders that the gateway writes.
 own() { mkdir -p "$@"; [ "$(id -u)" != 0 ] || chown "$uid:$uid" "$@"; }
 
-mkdir -p "$home"/{layers/user,run/doc,secrets,tokens,agent,bin}
+mkdir -p "$home"/{layers/user,run/doc,secrets,tokens,agent,bin} "$run"
 chmod 700 "$home"/{secrets,tokens,agent}
 own "$home"/{state,logs,workspace,home}
 
@@ -60,7 +66,7 @@ cat >"$home/layers/base/90-host.json5" <<JSON5
 // What is of this machine: port and paths. Written by tests/run.sh at every start.
 {
   gateway: { bind: "loopback", port: $port },
-  secrets: { providers: { pilotfish: { path: "$home/run/secrets.json" } } },
+  secrets: { providers: { pilotfish: { path: "$run/secrets.json" } } },
   logging: { file: "$home/logs/gateway.log" },
   agents: { defaults: { workspace: "$home/workspace" } },
 }
@@ -78,6 +84,26 @@ gateway_environment=(
 )
 gateway=("$home/image/node/bin/node" "$home/image/openclaw/openclaw.mjs" gateway)
 
+cat <<TEXT
+
+  A real OpenClaw gateway $version starts under the agent; it is ready in about 10 seconds.
+
+    gateway     http://127.0.0.1:$port   (token in $home/secrets/gateway-token)
+    agent       http://127.0.0.1:$api   (token in $home/tokens/operate)
+    metrics     http://127.0.0.1:$probe/metrics
+    user layer  $home/layers/user/user.json5
+    its output  $home/agent/console
+
+  Three things to try:
+    1. Edit the user layer: level: "debug". Save, and look here.
+    2. Add gateway: { port: 1 } to it. It is locked: refused, with line and column.
+    3. Ask who set a key:
+       $home/bin/pilotfish-agent explain logging.level --agent http://127.0.0.1:$api --token-file $home/tokens/read
+
+  Ctrl-C ends both.
+
+TEXT
+
 # Where another user can reach it.
 install -m 755 "$agent" "$home/bin/pilotfish-agent"
 
@@ -91,7 +117,10 @@ exec "$here/image.sh" "$home" "$version" -- \
   --layer "policy=$home/layers/policy" \
   --locks "$home/layers/locks.json5" \
   --state "$home/agent" \
-  --secrets "$home/secrets" --secrets-out "$home/run/secrets.json" \
+  --secrets "$home/secrets" --secrets-out "$run/secrets.json" \
   --out "$home/run/doc/openclaw.json" \
+  --listen "127.0.0.1:$api" --probe-listen "127.0.0.1:$probe" \
+  --read-token-file "$home/tokens/read" --operate-token-file "$home/tokens/operate" \
+  --console spool --log-format text "${child[@]}" \
   "$@" \
   -- "${gateway[@]}"
