@@ -23,7 +23,11 @@ impl Answer {
     pub(super) fn new(text: impl Into<Vec<u8>>, json: &impl Serialize) -> Self {
         let mut bytes = serde_json::to_vec_pretty(json).unwrap_or_default();
         bytes.push(b'\n');
-        Self { text: text.into(), json: bytes, ..Self::default() }
+        Self {
+            text: text.into(),
+            json: bytes,
+            ..Self::default()
+        }
     }
 
     /// With warnings.
@@ -43,6 +47,9 @@ impl Answer {
 pub(super) fn version(paint: Paint) -> Answer {
     let version = env!("CARGO_PKG_VERSION");
     let wire = agent_api::WIRE_VERSION;
-    let text = format!("{} {version} (wire {wire})\n", paint.strong("pilotfish-agent"));
+    let text = format!(
+        "{} {version} (wire {wire})\n",
+        paint.strong("pilotfish-agent")
+    );
     Answer::new(text, &json!({ "version": version, "wire": wire }))
 }

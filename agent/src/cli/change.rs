@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use agent_api::{ApplyReport, Outcome, PATH_CONFIG_PAUSE, PATH_CONFIG_ROLLBACK, PauseRequest, PauseResponse, RollbackRequest, RollbackResponse, Wait};
+use agent_api::{
+    ApplyReport, Outcome, PATH_CONFIG_PAUSE, PATH_CONFIG_ROLLBACK, PauseRequest, PauseResponse,
+    RollbackRequest, RollbackResponse, Wait,
+};
 use clap::ArgMatches;
 
 use super::answer::Answer;
@@ -19,7 +22,10 @@ const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Brings the layers of an older generation back.
 pub(super) fn rollback(matches: &ArgMatches) -> Result<Answer, Error> {
-    let number = matches.get_one::<u64>("generation").copied().unwrap_or_default();
+    let number = matches
+        .get_one::<u64>("generation")
+        .copied()
+        .unwrap_or_default();
     let way = Way::find(matches, State::Needed, |given, config| {
         knobs::need_layers(given, config);
         given.needed("out");
@@ -27,7 +33,11 @@ pub(super) fn rollback(matches: &ArgMatches) -> Result<Answer, Error> {
     let mut offline = match way {
         Way::Files(offline) => offline,
         Way::Agent(agent) => {
-            let request = RollbackRequest { generation: number, wait: Wait::Proved, timeout_seconds: None };
+            let request = RollbackRequest {
+                generation: number,
+                wait: Wait::Proved,
+                timeout_seconds: None,
+            };
             let answer: RollbackResponse = agent.change(PATH_CONFIG_ROLLBACK, &request)?;
             let text = format!("{}\n", config::line(&answer.report));
             return Ok(Answer::new(text, &answer).with_warnings(warnings(&answer.report)));
@@ -35,7 +45,12 @@ pub(super) fn rollback(matches: &ArgMatches) -> Result<Answer, Error> {
     };
     let lost = offline.unnamed(number);
     if !lost.is_empty() {
-        let mistake = |name: &&str| Mistake { place: format!("generation {number}"), message: format!("has {name}, and no path is given for it; without one a rollback would lose it") };
+        let mistake = |name: &&str| Mistake {
+            place: format!("generation {number}"),
+            message: format!(
+                "has {name}, and no path is given for it; without one a rollback would lose it"
+            ),
+        };
         return Err(Mistakes(lost.iter().map(mistake).collect()).into());
     }
     let report = offline.rollback(number, &actor())?;
@@ -45,16 +60,35 @@ pub(super) fn rollback(matches: &ArgMatches) -> Result<Answer, Error> {
 }
 
 fn warnings(report: &ApplyReport) -> Vec<String> {
-    let unproved = matches!(report.outcome, Outcome::Pending).then(|| format!("{}: a running gateway proves it", history::word(report.outcome)));
-    unproved.into_iter().chain(report.problems.iter().map(line)).collect()
+    let unproved = matches!(report.outcome, Outcome::Pending).then(|| {
+        format!(
+            "{}: a running gateway proves it",
+            history::word(report.outcome)
+        )
+    });
+    unproved
+        .into_iter()
+        .chain(report.problems.iter().map(line))
+        .collect()
 }
 
 /// Has the agent leave the document alone for a while.
 pub(super) fn pause(matches: &ArgMatches) -> Result<Answer, Error> {
-    let lasts = lasts(matches.get_one::<String>("duration").map_or("", String::as_str))?;
+    let lasts = lasts(
+        matches
+            .get_one::<String>("duration")
+            .map_or("", String::as_str),
+    )?;
     let answer = match Way::find(matches, State::Needed, |_, _| {})? {
-        Way::Files(mut offline) => PauseResponse { until: offline.pause(lasts)?.map(|until| until.to_string()) },
-        Way::Agent(agent) => agent.change(PATH_CONFIG_PAUSE, &PauseRequest { duration_seconds: lasts.as_secs() })?,
+        Way::Files(mut offline) => PauseResponse {
+            until: offline.pause(lasts)?.map(|until| until.to_string()),
+        },
+        Way::Agent(agent) => agent.change(
+            PATH_CONFIG_PAUSE,
+            &PauseRequest {
+                duration_seconds: lasts.as_secs(),
+            },
+        )?,
     };
     let text = match &answer.until {
         Some(until) => format!("the document is left alone until {until}\n"),
@@ -64,14 +98,23 @@ pub(super) fn pause(matches: &ArgMatches) -> Result<Answer, Error> {
 }
 
 fn lasts(text: &str) -> Result<Duration, Mistakes> {
-    let mistake = |message: String| Mistakes(vec![Mistake { place: "DURATION".to_owned(), message }]);
+    let mistake = |message: String| {
+        Mistakes(vec![Mistake {
+            place: "DURATION".to_owned(),
+            message,
+        }])
+    };
     if text == "off" {
         return Ok(Duration::ZERO);
     }
     let lasts = duration(text).map_err(|message| mistake(format!("{message}, or off")))?;
     match lasts {
-        lasts if lasts < Duration::from_secs(1) => Err(mistake("a pause lasts a second at least; off ends one".to_owned())),
-        lasts if lasts > LONGEST => Err(mistake("a pause lasts 24h at most, and can be renewed".to_owned())),
+        lasts if lasts < Duration::from_secs(1) => Err(mistake(
+            "a pause lasts a second at least; off ends one".to_owned(),
+        )),
+        lasts if lasts > LONGEST => Err(mistake(
+            "a pause lasts 24h at most, and can be renewed".to_owned(),
+        )),
         lasts => Ok(lasts),
     }
 }

@@ -17,7 +17,9 @@ pub(super) fn check(matches: &ArgMatches, paint: Paint) -> Result<Answer, Error>
             changes: Vec::new(),
             requires_restart: false,
             problems: offline.check(),
-            check: CheckView::Unchecked { why: "no gateway was asked".to_owned() },
+            check: CheckView::Unchecked {
+                why: "no gateway was asked".to_owned(),
+            },
         },
         Way::Agent(agent) => agent.try_out(PATH_CONFIG_DIFF, &DiffRequest::default())?,
     };
@@ -34,7 +36,11 @@ fn text(answer: &DiffResponse, paint: Paint) -> String {
     if is_refused(answer) {
         return found(answer, paint);
     }
-    let by = if answer.check == CheckView::GatewayValid { ", and the gateway would take the document" } else { "" };
+    let by = if answer.check == CheckView::GatewayValid {
+        ", and the gateway would take the document"
+    } else {
+        ""
+    };
     format!("{}: the layers have no problem{by}\n", paint.good("ok"))
 }
 
@@ -44,7 +50,11 @@ pub(super) fn found(answer: &DiffResponse, paint: Paint) -> String {
         return format!("{}\n", paint.error("the gateway would refuse the document"));
     }
     let number = count(answer.problems.len(), "problem");
-    format!("{}\n{}", paint.error(&number), listed(&answer.problems, paint))
+    format!(
+        "{}\n{}",
+        paint.error(&number),
+        listed(&answer.problems, paint)
+    )
 }
 
 #[cfg(test)]
@@ -59,7 +69,11 @@ mod tests {
         for (check, refused, word) in [
             (CheckView::GatewayValid, false, "the gateway would take"),
             (CheckView::GatewayInvalid, true, "the gateway would refuse"),
-            (CheckView::Unchecked { why: String::new() }, false, "ok: the layers have no problem\n"),
+            (
+                CheckView::Unchecked { why: String::new() },
+                false,
+                "ok: the layers have no problem\n",
+            ),
         ] {
             answer.check = check;
             assert_eq!(is_refused(&answer), refused);

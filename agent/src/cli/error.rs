@@ -57,12 +57,22 @@ pub(super) enum Error {
 }
 
 fn offer(near: &[String]) -> String {
-    if near.is_empty() { String::new() } else { format!("; did you mean {}?", near.join(", ")) }
+    if near.is_empty() {
+        String::new()
+    } else {
+        format!("; did you mean {}?", near.join(", "))
+    }
 }
 
 impl From<config::Error> for Error {
     fn from(error: config::Error) -> Self {
-        let refused = |problems: Vec<ProblemView>| Self::Refused { what: format!("refused: {} in the layers", count(problems.len(), "problem")), problems };
+        let refused = |problems: Vec<ProblemView>| Self::Refused {
+            what: format!(
+                "refused: {} in the layers",
+                count(problems.len(), "problem")
+            ),
+            problems,
+        };
         match error {
             config::Error::Refused(problems) => refused(problems),
             config::Error::Layers(problems) => refused(config::problem_views(&problems)),
@@ -92,8 +102,18 @@ impl Error {
     pub(super) fn text(&self, paint: Paint) -> String {
         match self {
             Self::Settings(mistakes) => mistakes.to_string(),
-            Self::Refused { what, problems } => format!("{}\n{}", plain(what), listed(problems, paint)).trim_end().to_owned(),
-            Self::Agent(agent::Error::Said { problem }) => format!("{}\n{}", plain(&self.chain()), listed(&problem.problems, paint)).trim_end().to_owned(),
+            Self::Refused { what, problems } => {
+                format!("{}\n{}", plain(what), listed(problems, paint))
+                    .trim_end()
+                    .to_owned()
+            }
+            Self::Agent(agent::Error::Said { problem }) => format!(
+                "{}\n{}",
+                plain(&self.chain()),
+                listed(&problem.problems, paint)
+            )
+            .trim_end()
+            .to_owned(),
             other => plain(&other.chain()),
         }
     }
@@ -101,7 +121,9 @@ impl Error {
     /// For programs: the body that the API would answer with.
     pub(super) fn json(&self) -> String {
         let (code, status) = match self {
-            Self::Agent(agent::Error::Said { problem }) => return serde_json::to_string_pretty(problem).unwrap_or_default(),
+            Self::Agent(agent::Error::Said { problem }) => {
+                return serde_json::to_string_pretty(problem).unwrap_or_default();
+            }
             Self::Settings(_) | Self::Key(_) => ("settings", 400),
             Self::Unknown { .. } => ("unknown_key", 404),
             Self::Agent(_) => ("agent", 502),
@@ -110,9 +132,24 @@ impl Error {
             Self::Secrets(_) => ("secrets", 500),
             Self::Run(_) => ("run", 500),
         };
-        let problems = if let Self::Refused { problems, .. } = self { problems.clone() } else { Vec::new() };
-        let title = if problems.is_empty() { "the command failed".to_owned() } else { count(problems.len(), "problem") };
-        let document = ProblemDocument { kind: "about:blank".to_owned(), title, status, detail: Some(self.chain()), code: code.to_owned(), problems };
+        let problems = if let Self::Refused { problems, .. } = self {
+            problems.clone()
+        } else {
+            Vec::new()
+        };
+        let title = if problems.is_empty() {
+            "the command failed".to_owned()
+        } else {
+            count(problems.len(), "problem")
+        };
+        let document = ProblemDocument {
+            kind: "about:blank".to_owned(),
+            title,
+            status,
+            detail: Some(self.chain()),
+            code: code.to_owned(),
+            problems,
+        };
         serde_json::to_string_pretty(&document).unwrap_or_default()
     }
 

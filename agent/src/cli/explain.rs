@@ -22,7 +22,10 @@ pub(super) fn explain(matches: &ArgMatches, paint: Paint) -> Result<Answer, Erro
     let way = Way::find(matches, State::Optional, knobs::need_layers)?;
     let answer: ExplainResponse = match &way {
         Way::Files(offline) => offline.explain(&path)?,
-        Way::Agent(agent) => agent.get(&format!("{PATH_CONFIG_EXPLAIN}?path={}", encoded(&path.to_string())))?,
+        Way::Agent(agent) => agent.get(&format!(
+            "{PATH_CONFIG_EXPLAIN}?path={}",
+            encoded(&path.to_string())
+        ))?,
     };
     let unknown = is_unknown(&answer);
     if !unknown && !is_branch(&answer) {
@@ -34,22 +37,36 @@ pub(super) fn explain(matches: &ArgMatches, paint: Paint) -> Result<Answer, Erro
     };
     if unknown {
         let near = nearest::names(&path, &reasons.document);
-        return Err(Error::Unknown { key: words.to_owned(), near });
+        return Err(Error::Unknown {
+            key: words.to_owned(),
+            near,
+        });
     }
     let text = format!("{}{}", text(&answer, paint), below(&path, &reasons, paint));
     Ok(Answer::new(text, &answer))
 }
 
 fn reasons(view: ConfigView) -> Reasons {
-    Reasons { document: view.document, provenance: view.provenance }
+    Reasons {
+        document: view.document,
+        provenance: view.provenance,
+    }
 }
 
 fn is_unknown(answer: &ExplainResponse) -> bool {
-    answer.value.is_none() && answer.origin.is_none() && answer.hidden.is_empty() && answer.refused.is_empty() && answer.locked_by.is_none()
+    answer.value.is_none()
+        && answer.origin.is_none()
+        && answer.hidden.is_empty()
+        && answer.refused.is_empty()
+        && answer.locked_by.is_none()
 }
 
 fn is_branch(answer: &ExplainResponse) -> bool {
-    answer.value.as_ref().and_then(Value::as_object).is_some_and(|map| !map.is_empty())
+    answer
+        .value
+        .as_ref()
+        .and_then(Value::as_object)
+        .is_some_and(|map| !map.is_empty())
 }
 
 fn text(answer: &ExplainResponse, paint: Paint) -> String {
@@ -58,44 +75,104 @@ fn text(answer: &ExplainResponse, paint: Paint) -> String {
         Some(value) => format!(" = {}", plain(&value.to_string())),
         None => " is not set".to_owned(),
     };
-    let key = if answer.path.is_empty() { "(the whole document)".to_owned() } else { plain(&answer.path) };
-    format!("{}{head}\n{}", paint.strong(&key), table(&reasons_of(answer, paint)))
+    let key = if answer.path.is_empty() {
+        "(the whole document)".to_owned()
+    } else {
+        plain(&answer.path)
+    };
+    format!(
+        "{}{head}\n{}",
+        paint.strong(&key),
+        table(&reasons_of(answer, paint))
+    )
 }
 
 /// What there is to say, each with its word in front.
 fn reasons_of(answer: &ExplainResponse, paint: Paint) -> Vec<Vec<String>> {
-    let since = answer.since_generation.map(|number| format!("(since generation {number})")).unwrap_or_default();
-    let row = |word: &str, layer: &str, place: String, more: String| vec![format!("  {word}"), plain(layer), place, more];
+    let since = answer
+        .since_generation
+        .map(|number| format!("(since generation {number})"))
+        .unwrap_or_default();
+    let row = |word: &str, layer: &str, place: String, more: String| {
+        vec![format!("  {word}"), plain(layer), place, more]
+    };
     let mut rows = Vec::new();
     if let Some(origin) = &answer.origin {
-        let word = if answer.value.is_some() { "set by" } else { "removed by" };
-        rows.push(row(word, &origin.layer, spot(&origin.file, origin.line, origin.column), paint.faint(&since)));
+        let word = if answer.value.is_some() {
+            "set by"
+        } else {
+            "removed by"
+        };
+        rows.push(row(
+            word,
+            &origin.layer,
+            spot(&origin.file, origin.line, origin.column),
+            paint.faint(&since),
+        ));
     }
     for hidden in &answer.hidden {
-        let (origin, value) = (&hidden.origin, hidden.value.as_ref().map_or_else(|| "removed it".to_owned(), short));
-        rows.push(row("hides", &origin.layer, spot(&origin.file, origin.line, origin.column), value));
+        let (origin, value) = (
+            &hidden.origin,
+            hidden
+                .value
+                .as_ref()
+                .map_or_else(|| "removed it".to_owned(), short),
+        );
+        rows.push(row(
+            "hides",
+            &origin.layer,
+            spot(&origin.file, origin.line, origin.column),
+            value,
+        ));
     }
     for refused in &answer.refused {
         let problem = &refused.problem;
-        let value = refused.value.as_ref().map(|value| format!("{}: ", short(value))).unwrap_or_default();
+        let value = refused
+            .value
+            .as_ref()
+            .map(|value| format!("{}: ", short(value)))
+            .unwrap_or_default();
         let layer = problem.layer.as_deref().unwrap_or_default();
-        rows.push(row(&paint.warning("refused"), layer, spot(&problem.file, problem.line, problem.column), format!("{value}{}", plain(&problem.message))));
+        rows.push(row(
+            &paint.warning("refused"),
+            layer,
+            spot(&problem.file, problem.line, problem.column),
+            format!("{value}{}", plain(&problem.message)),
+        ));
     }
     if let Some(lock) = &answer.locked_by {
         let why = lock.why.as_deref().map(plain).unwrap_or_default();
-        rows.push(row("locked by", &lock.rule, spot(&lock.file, lock.line, lock.column), why));
+        rows.push(row(
+            "locked by",
+            &lock.rule,
+            spot(&lock.file, lock.line, lock.column),
+            why,
+        ));
     }
     rows
 }
 
 /// The keys below a key, each with its value and who set it.
 fn below(path: &KeyPath, reasons: &Reasons, paint: Paint) -> String {
-    let inside = |entry: &&ProvenanceEntry| entry.path.parse::<KeyPath>().is_ok_and(|key| path.covers(&key) && is_leaf(&key, &reasons.document));
+    let inside = |entry: &&ProvenanceEntry| {
+        entry
+            .path
+            .parse::<KeyPath>()
+            .is_ok_and(|key| path.covers(&key) && is_leaf(&key, &reasons.document))
+    };
     let row = |entry: &ProvenanceEntry| {
         let key: KeyPath = entry.path.parse().unwrap_or_default();
         let value = key.find(&reasons.document).map(short).unwrap_or_default();
-        let place = format!("{} {}", plain(&entry.layer), spot(&entry.file, entry.line, entry.column));
-        vec![format!("    {}", plain(&entry.path)), format!("= {value}"), paint.faint(&place)]
+        let place = format!(
+            "{} {}",
+            plain(&entry.layer),
+            spot(&entry.file, entry.line, entry.column)
+        );
+        vec![
+            format!("    {}", plain(&entry.path)),
+            format!("= {value}"),
+            paint.faint(&place),
+        ]
     };
     let rows: Vec<_> = reasons.provenance.iter().filter(inside).map(row).collect();
     table(&rows)
@@ -110,13 +187,23 @@ fn is_leaf(key: &KeyPath, document: &Value) -> bool {
             return false;
         }
     }
-    key.find(document).is_some_and(|value| value.as_object().is_none_or(serde_json::Map::is_empty))
+    key.find(document)
+        .is_some_and(|value| value.as_object().is_none_or(serde_json::Map::is_empty))
 }
 
 /// A path as part of a query.
 fn encoded(text: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
-    text.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
+    let plain =
+        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
+    text.bytes()
+        .map(|byte| {
+            if plain(byte) {
+                char::from(byte).to_string()
+            } else {
+                format!("%{byte:02X}")
+            }
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -126,7 +213,12 @@ mod tests {
     use serde_json::json;
 
     fn origin(layer: &str, file: &str) -> OriginView {
-        OriginView { layer: layer.to_owned(), file: file.to_owned(), line: 12, column: 5 }
+        OriginView {
+            layer: layer.to_owned(),
+            file: file.to_owned(),
+            line: 12,
+            column: 5,
+        }
     }
 
     fn answer() -> ExplainResponse {
@@ -144,9 +236,21 @@ mod tests {
             path: "gateway.bind".to_owned(),
             value: Some(json!("loopback")),
             origin: Some(origin("base", "10-gateway.json5")),
-            hidden: vec![HiddenValue { origin: origin("base", "00-first.json5"), value: Some(json!("lan")) }],
-            refused: vec![RefusedValue { value: None, problem }],
-            locked_by: Some(LockView { rule: "gateway.*".to_owned(), file: "locks.json5".to_owned(), line: 4, column: 5, why: Some("one gate".to_owned()) }),
+            hidden: vec![HiddenValue {
+                origin: origin("base", "00-first.json5"),
+                value: Some(json!("lan")),
+            }],
+            refused: vec![RefusedValue {
+                value: None,
+                problem,
+            }],
+            locked_by: Some(LockView {
+                rule: "gateway.*".to_owned(),
+                file: "locks.json5".to_owned(),
+                line: 4,
+                column: 5,
+                why: Some("one gate".to_owned()),
+            }),
             since_generation: Some(3),
         }
     }
@@ -165,22 +269,47 @@ gateway.bind = \"loopback\"
 
     #[test]
     fn a_removed_key_says_who_removed_it() {
-        let gone = ExplainResponse { value: None, refused: Vec::new(), locked_by: None, since_generation: None, ..answer() };
-        assert_eq!(text(&gone, Paint::PLAIN).lines().next(), Some("gateway.bind is not set"));
+        let gone = ExplainResponse {
+            value: None,
+            refused: Vec::new(),
+            locked_by: None,
+            since_generation: None,
+            ..answer()
+        };
+        assert_eq!(
+            text(&gone, Paint::PLAIN).lines().next(),
+            Some("gateway.bind is not set")
+        );
         assert!(text(&gone, Paint::PLAIN).contains("  removed by  base"));
         assert!(!is_unknown(&gone));
-        assert!(is_unknown(&ExplainResponse { origin: None, hidden: Vec::new(), ..gone }));
+        assert!(is_unknown(&ExplainResponse {
+            origin: None,
+            hidden: Vec::new(),
+            ..gone
+        }));
     }
 
     #[test]
     fn a_branch_lists_its_leaves() {
-        let entry = |path: &str| ProvenanceEntry { path: path.to_owned(), layer: "base".to_owned(), file: "b".to_owned(), line: 1, column: 2, since_generation: 0 };
+        let entry = |path: &str| ProvenanceEntry {
+            path: path.to_owned(),
+            layer: "base".to_owned(),
+            file: "b".to_owned(),
+            line: 1,
+            column: 2,
+            since_generation: 0,
+        };
         let reasons = Reasons {
             document: json!({"a": {"b": 1, "c": {}, "l": [1, {"x": 2}]}, "ab": 2}),
-            provenance: ["a", "a.b", "a.c", "a.l", "a.l[0]", "a.l[1]", "ab"].map(entry).to_vec(),
+            provenance: ["a", "a.b", "a.c", "a.l", "a.l[0]", "a.l[1]", "ab"]
+                .map(entry)
+                .to_vec(),
         };
         let listed = below(&"a".parse().unwrap(), &reasons, Paint::PLAIN);
-        assert_eq!(listed, "    a.b  = 1            base b:1:2\n    a.c  = {}           base b:1:2\n    a.l  = [1,{\"x\":2}]  base b:1:2\n");
+        assert_eq!(
+            listed,
+            "    a.b  = 1            base b:1:2\n    a.c  = {}           base b:1:2\n    a.l  = [1,{\"x\":2}]  base b:1:2\n"
+        );
     }
 
     #[test]

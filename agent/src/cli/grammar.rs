@@ -50,11 +50,44 @@ impl Knobs {
     }
 }
 
-const CHECKED: &[&str] = &["layer", "locks", "state", "listen", "read-token-file", "operate-token-file", "tls-dir"];
-const PLACED: &[&str] = &["layer", "locks", "out", "state", "listen", "read-token-file", "operate-token-file", "tls-dir"];
-const REMEMBERED: &[&str] = &["state", "listen", "read-token-file", "operate-token-file", "tls-dir"];
-const WRITTEN: &[&str] =
-    &["layer", "locks", "out", "state", "document-mode", "document-owner", "listen", "read-token-file", "operate-token-file", "tls-dir"];
+const CHECKED: &[&str] = &[
+    "layer",
+    "locks",
+    "state",
+    "listen",
+    "read-token-file",
+    "operate-token-file",
+    "tls-dir",
+];
+const PLACED: &[&str] = &[
+    "layer",
+    "locks",
+    "out",
+    "state",
+    "listen",
+    "read-token-file",
+    "operate-token-file",
+    "tls-dir",
+];
+const REMEMBERED: &[&str] = &[
+    "state",
+    "listen",
+    "read-token-file",
+    "operate-token-file",
+    "tls-dir",
+];
+const WRITTEN: &[&str] = &[
+    "layer",
+    "locks",
+    "out",
+    "state",
+    "document-mode",
+    "document-owner",
+    "listen",
+    "read-token-file",
+    "operate-token-file",
+    "tls-dir",
+];
 const CALL: &[&str] = &["listen", "read-token-file", "operate-token-file", "tls-dir"];
 
 /// The whole grammar.
@@ -64,41 +97,77 @@ Examples:
   pilotfish-agent check --layer base=/layers/base --layer user=/layers/user --locks /layers/locks.json5
   pilotfish-agent explain gateway.bind
   pilotfish-agent run -- openclaw gateway";
-    let version = format!("{} (wire {})", env!("CARGO_PKG_VERSION"), agent_api::WIRE_VERSION);
+    let version = format!(
+        "{} (wire {})",
+        env!("CARGO_PKG_VERSION"),
+        agent_api::WIRE_VERSION
+    );
     let root = Command::new("pilotfish-agent")
         .about("Owns the configuration of an OpenClaw gateway: a change is proved by the gateway, or undone")
         .version(&*version.leak())
         .subcommand_required(true)
         .arg_required_else_help(true)
         .after_help(format!("{examples}\n\n{RULES}\n\n{EXIT_CODES}"));
-    VERBS.iter().fold(root, |root, verb| root.subcommand(subcommand(verb)))
+    VERBS
+        .iter()
+        .fold(root, |root, verb| root.subcommand(subcommand(verb)))
 }
 
 fn subcommand(verb: &Verb) -> Command {
-    let knobs = ALL.into_iter().flatten().filter(|knob| verb.knobs.has(knob.name));
+    let knobs = ALL
+        .into_iter()
+        .flatten()
+        .filter(|knob| verb.knobs.has(knob.name));
     let command = Command::new(verb.name)
         .about(verb.about)
         .long_about(format!("{}.\n\n{}", verb.about, verb.long))
         .after_help(format!("Examples:\n{}\n\n{EXIT_CODES}", verb.examples))
-        .arg(Arg::new("json").long("json").action(ArgAction::SetTrue).help("One JSON value on stdout, in the types of the API"));
-    let command = if matches!(verb.knobs, Knobs::None) { command } else { command.arg(settings()).args(knobs.map(argument)) };
-    (verb.words)(if verb.knobs.may_call() { command.args(agent()) } else { command })
+        .arg(
+            Arg::new("json")
+                .long("json")
+                .action(ArgAction::SetTrue)
+                .help("One JSON value on stdout, in the types of the API"),
+        );
+    let command = if matches!(verb.knobs, Knobs::None) {
+        command
+    } else {
+        command.arg(settings()).args(knobs.map(argument))
+    };
+    (verb.words)(if verb.knobs.may_call() {
+        command.args(agent())
+    } else {
+        command
+    })
 }
 
 fn settings() -> Arg {
-    Arg::new("settings").long("settings").value_name("FILE").help("Settings file, JSON5, names as the flags [env: PILOTFISH_SETTINGS]")
+    Arg::new("settings")
+        .long("settings")
+        .value_name("FILE")
+        .help("Settings file, JSON5, names as the flags [env: PILOTFISH_SETTINGS]")
 }
 
 /// Any number of times, so that a mistake is told together with all others.
 fn argument(knob: &Knob) -> Arg {
     let variable = knob.name.replace('-', "_").to_uppercase();
-    let default = if knob.default.is_empty() { String::new() } else { format!(" [default: {}]", knob.default) };
-    let heading = if CALL.contains(&knob.name) { "Where an agent runs" } else { "Settings" };
+    let default = if knob.default.is_empty() {
+        String::new()
+    } else {
+        format!(" [default: {}]", knob.default)
+    };
+    let heading = if CALL.contains(&knob.name) {
+        "Where an agent runs"
+    } else {
+        "Settings"
+    };
     Arg::new(knob.name)
         .long(knob.name)
         .value_name(knob.value)
         .action(ArgAction::Append)
-        .help(format!("{}{default} [env: PILOTFISH_{variable}]", knob.help))
+        .help(format!(
+            "{}{default} [env: PILOTFISH_{variable}]",
+            knob.help
+        ))
         .help_heading(heading)
 }
 
@@ -106,8 +175,13 @@ fn agent() -> [Arg; 2] {
     let url = Arg::new("agent").long("agent").value_name("URL");
     let token = Arg::new("token-file").long("token-file").value_name("FILE");
     [
-        url.help("Ask this agent, such as http://127.0.0.1:18780, whoever owns the state directory").help_heading("Where an agent runs"),
-        token.help("The token to show it [default: the operate or read token file]").help_heading("Where an agent runs"),
+        url.help(
+            "Ask this agent, such as http://127.0.0.1:18780, whoever owns the state directory",
+        )
+        .help_heading("Where an agent runs"),
+        token
+            .help("The token to show it [default: the operate or read token file]")
+            .help_heading("Where an agent runs"),
     ]
 }
 
@@ -230,21 +304,44 @@ mod tests {
         command().debug_assert();
         for verb in VERBS {
             let mut root = command();
-            let help = root.find_subcommand_mut(verb.name).unwrap().render_long_help().to_string();
-            assert!(help.contains("Examples:\n") && help.contains("Exit codes:"), "{help}");
-            assert!(help.contains(&format!("pilotfish-agent {}", verb.name)), "{help}");
+            let help = root
+                .find_subcommand_mut(verb.name)
+                .unwrap()
+                .render_long_help()
+                .to_string();
+            assert!(
+                help.contains("Examples:\n") && help.contains("Exit codes:"),
+                "{help}"
+            );
+            assert!(
+                help.contains(&format!("pilotfish-agent {}", verb.name)),
+                "{help}"
+            );
         }
     }
 
     #[test]
     fn every_knob_of_run_is_in_its_help_with_variable_and_default() {
         let mut root = command();
-        let help = root.find_subcommand_mut("run").unwrap().render_long_help().to_string();
+        let help = root
+            .find_subcommand_mut("run")
+            .unwrap()
+            .render_long_help()
+            .to_string();
         let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
         for knob in ALL.into_iter().flatten() {
             let variable = format!("PILOTFISH_{}", knob.name.replace('-', "_").to_uppercase());
-            assert!(help.contains(&format!("--{} <{}>", knob.name, knob.value)) && help.contains(&variable), "{}", knob.name);
-            assert!(knob.default.is_empty() || help.contains(&format!("[default: {}]", knob.default)), "{}", knob.name);
+            assert!(
+                help.contains(&format!("--{} <{}>", knob.name, knob.value))
+                    && help.contains(&variable),
+                "{}",
+                knob.name
+            );
+            assert!(
+                knob.default.is_empty() || help.contains(&format!("[default: {}]", knob.default)),
+                "{}",
+                knob.name
+            );
         }
     }
 }

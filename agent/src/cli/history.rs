@@ -25,15 +25,28 @@ fn text(answer: &HistoryResponse, paint: Paint) -> String {
     if answer.generations.is_empty() {
         return "no document was written yet\n".to_owned();
     }
-    let head = ["GENERATION", "WHEN", "WHO", "OUTCOME", "CHANGED", "WHY"].map(|word| paint.faint(word)).to_vec();
-    let rows: Vec<_> = std::iter::once(head).chain(answer.generations.iter().map(|entry| row(entry, paint))).collect();
+    let head = ["GENERATION", "WHEN", "WHO", "OUTCOME", "CHANGED", "WHY"]
+        .map(|word| paint.faint(word))
+        .to_vec();
+    let rows: Vec<_> = std::iter::once(head)
+        .chain(answer.generations.iter().map(|entry| row(entry, paint)))
+        .collect();
     table(&rows)
 }
 
 fn row(entry: &HistoryEntry, paint: Paint) -> Vec<String> {
-    let restores = entry.restores.map(|number| format!(" (restores {number})")).unwrap_or_default();
+    let restores = entry
+        .restores
+        .map(|number| format!(" (restores {number})"))
+        .unwrap_or_default();
     // Seconds are enough for people.
-    let when = entry.at.split('.').next().unwrap_or_default().trim_end_matches('Z').replace('T', " ");
+    let when = entry
+        .at
+        .split('.')
+        .next()
+        .unwrap_or_default()
+        .trim_end_matches('Z')
+        .replace('T', " ");
     vec![
         format!("{}{restores}", entry.generation),
         plain(&when),
@@ -100,12 +113,22 @@ mod tests {
             changed: ["a", "b", "c", "d"].map(ToOwned::to_owned).to_vec(),
             reason: None,
         };
-        let answer = HistoryResponse { generations: vec![entry] };
+        let answer = HistoryResponse {
+            generations: vec![entry],
+        };
         let expected = "\
 GENERATION      WHEN                 WHO            OUTCOME        CHANGED              WHY
 4 (restores 2)  2026-11-24 08:00:01  operate:alice  proved (hash)  a, b, c, and 1 more
 ";
         assert_eq!(text(&answer, Paint::PLAIN), expected);
-        assert_eq!(text(&HistoryResponse { generations: Vec::new() }, Paint::PLAIN), "no document was written yet\n");
+        assert_eq!(
+            text(
+                &HistoryResponse {
+                    generations: Vec::new()
+                },
+                Paint::PLAIN
+            ),
+            "no document was written yet\n"
+        );
     }
 }

@@ -17,8 +17,16 @@ pub(super) const PRIVATE: u32 = 0o600;
 
 /// Gathers what was given to a command: flags, environment, settings file, defaults.
 pub(super) fn given(matches: &ArgMatches) -> Given {
-    let flag = matches.try_get_one::<String>("settings").ok().flatten().map(PathBuf::from);
-    let file = flag.or_else(|| std::env::var_os("PILOTFISH_SETTINGS").filter(|path| !path.is_empty()).map(PathBuf::from));
+    let flag = matches
+        .try_get_one::<String>("settings")
+        .ok()
+        .flatten()
+        .map(PathBuf::from);
+    let file = flag.or_else(|| {
+        std::env::var_os("PILOTFISH_SETTINGS")
+            .filter(|path| !path.is_empty())
+            .map(PathBuf::from)
+    });
     Given::gather(matches, &ALL, file.as_deref())
 }
 
@@ -33,7 +41,9 @@ pub(super) fn config(given: &Given) -> config::Settings {
         state: given.path("state").unwrap_or_default(),
         drift: given.read("drift", word).unwrap_or_default(),
         read_only: false,
-        shared_paths: given.all("shared-path", |text| parsed::<Pattern>(text).map(|_| text.to_owned())),
+        shared_paths: given.all("shared-path", |text| {
+            parsed::<Pattern>(text).map(|_| text.to_owned())
+        }),
         probation: time(given, "probation"),
         absent: time(given, "absent-after"),
         quiet: time(given, "quiet"),
@@ -51,37 +61,60 @@ fn layers(given: &Given) -> BTreeMap<LayerName, PathBuf> {
     let mut layers = BTreeMap::new();
     for (name, path) in given.all("layer", layer) {
         if layers.insert(name, path).is_some() {
-            given.mistake("--layer", &format!("the layer {name} is given twice; a layer of many files is a directory"));
+            given.mistake(
+                "--layer",
+                &format!("the layer {name} is given twice; a layer of many files is a directory"),
+            );
         }
     }
     layers
 }
 
 fn layer(text: &str) -> Result<(LayerName, PathBuf), String> {
-    let (name, path) = text.split_once('=').filter(|(_, path)| !path.is_empty()).ok_or_else(|| format!("{text:?} is no NAME=PATH; write such as user=/layers/user"))?;
+    let (name, path) = text
+        .split_once('=')
+        .filter(|(_, path)| !path.is_empty())
+        .ok_or_else(|| format!("{text:?} is no NAME=PATH; write such as user=/layers/user"))?;
     match name.parse() {
-        Ok(LayerName::Runtime) => Err("the runtime layer is the agent's own; give base, plan, user or policy".to_owned()),
+        Ok(LayerName::Runtime) => {
+            Err("the runtime layer is the agent's own; give base, plan, user or policy".to_owned())
+        }
         Ok(name) => Ok((name, PathBuf::from(path))),
-        Err(_) => Err(format!("{name:?} is no layer; give base, plan, user or policy")),
+        Err(_) => Err(format!(
+            "{name:?} is no layer; give base, plan, user or policy"
+        )),
     }
 }
 
 fn mode(text: &str) -> Result<u32, String> {
-    let mode = u32::from_str_radix(text, 8).ok().filter(|mode| mode & !0o777 == 0);
+    let mode = u32::from_str_radix(text, 8)
+        .ok()
+        .filter(|mode| mode & !0o777 == 0);
     mode.ok_or_else(|| format!("{text:?} is no mode; write such as 0600 or 0640"))
 }
 
 /// The secrets' way, where there is one: both ends of it or none.
 pub(super) fn secrets(given: &Given, owner: Option<(u32, u32)>) -> Option<secrets::Settings> {
     match (given.path("secrets"), given.path("secrets-out")) {
-        (Some(source), Some(out)) => Some(secrets::Settings { source, out, owner, poll: time(given, "poll") }),
+        (Some(source), Some(out)) => Some(secrets::Settings {
+            source,
+            out,
+            owner,
+            poll: time(given, "poll"),
+        }),
         (None, None) => None,
         (Some(_), None) => {
-            given.mistake("--secrets", "needs --secrets-out FILE: the one file that the gateway reads");
+            given.mistake(
+                "--secrets",
+                "needs --secrets-out FILE: the one file that the gateway reads",
+            );
             None
         }
         (None, Some(_)) => {
-            given.mistake("--secrets-out", "needs --secrets DIR: where the secrets are mounted");
+            given.mistake(
+                "--secrets-out",
+                "needs --secrets DIR: where the secrets are mounted",
+            );
             None
         }
     }
@@ -90,7 +123,10 @@ pub(super) fn secrets(given: &Given, owner: Option<(u32, u32)>) -> Option<secret
 /// At least one layer, and a document that is no directory.
 pub(super) fn need_layers(given: &Given, settings: &config::Settings) {
     if settings.layers.is_empty() {
-        given.mistake("--layer", "is needed here, such as --layer user=/layers/user");
+        given.mistake(
+            "--layer",
+            "is needed here, such as --layer user=/layers/user",
+        );
     }
 }
 
@@ -105,7 +141,10 @@ mod tests {
 
     #[test]
     fn a_layer_is_a_name_and_a_path() {
-        assert_eq!(layer("user=/a=b").unwrap(), (LayerName::User, "/a=b".into()));
+        assert_eq!(
+            layer("user=/a=b").unwrap(),
+            (LayerName::User, "/a=b".into())
+        );
         for text in ["user", "user=", "=x", "admin=/x", "runtime=/x"] {
             assert!(layer(text).is_err(), "{text}");
         }

@@ -22,15 +22,25 @@ struct Order {
 /// Writes the document and ends.
 pub(super) fn merge(matches: &ArgMatches) -> Result<Answer, Error> {
     let order = order(matches)?;
-    let mut offline = if state::is_named(&order.config) { state::own(order.config)? } else { Offline::stateless(order.config) };
+    let mut offline = if state::is_named(&order.config) {
+        state::own(order.config)?
+    } else {
+        Offline::stateless(order.config)
+    };
     let proposal = offline.propose()?;
     if order.strict && !proposal.problems.is_empty() {
         let what = "the layers have problems; with --strict nothing was written".to_owned();
-        return Err(Error::Refused { what, problems: proposal.problems });
+        return Err(Error::Refused {
+            what,
+            problems: proposal.problems,
+        });
     }
     let warnings = warnings(&proposal);
     if order.to_stdout {
-        let answer = Answer { text: proposal.bytes().to_vec(), ..Answer::default() };
+        let answer = Answer {
+            text: proposal.bytes().to_vec(),
+            ..Answer::default()
+        };
         return Ok(answer.with_warnings(warnings));
     }
     if let Some(secrets) = &order.secrets {
@@ -52,19 +62,35 @@ fn order(matches: &ArgMatches) -> Result<Order, Mistakes> {
     if to_stdout && secrets.is_some() {
         given.mistake("--secrets", "goes with a file: --out - is for looking");
     }
-    let order = Order { config, secrets, strict: matches.get_flag("strict"), to_stdout };
+    let order = Order {
+        config,
+        secrets,
+        strict: matches.get_flag("strict"),
+        to_stdout,
+    };
     given.finish(order)
 }
 
 fn warnings(proposal: &Proposal) -> Vec<String> {
-    proposal.reason().into_iter().chain(proposal.problems.iter().map(line)).collect()
+    proposal
+        .reason()
+        .into_iter()
+        .chain(proposal.problems.iter().map(line))
+        .collect()
 }
 
 /// One line about what was done.
 pub(super) fn said(report: &ApplyReport) -> String {
-    let generation = if report.generation == 0 { String::new() } else { format!("generation {}: ", report.generation) };
+    let generation = if report.generation == 0 {
+        String::new()
+    } else {
+        format!("generation {}: ", report.generation)
+    };
     match report.outcome {
         Outcome::Unchanged => format!("{generation}unchanged, nothing was written\n"),
-        _ => format!("{generation}written, {} changed\n", count(report.changes.len(), "key")),
+        _ => format!(
+            "{generation}written, {} changed\n",
+            count(report.changes.len(), "key")
+        ),
     }
 }

@@ -42,8 +42,14 @@ pub fn main() -> ExitCode {
     }
     std::panic::set_hook(Box::new(|panic| {
         // The message of a panic may hold a value; its place does not.
-        let place = panic.location().map(ToString::to_string).unwrap_or_default();
-        let _ = writeln!(io::stderr(), "error: a mistake in the agent at {place}; please report it");
+        let place = panic
+            .location()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        let _ = writeln!(
+            io::stderr(),
+            "error: a mistake in the agent at {place}; please report it"
+        );
     }));
     let matches = match grammar::command().try_get_matches() {
         Ok(matches) => matches,
@@ -52,7 +58,9 @@ pub fn main() -> ExitCode {
             return ExitCode::from(u8::try_from(usage.exit_code()).unwrap_or(2));
         }
     };
-    let Some((name, matches)) = matches.subcommand() else { return ExitCode::from(2) };
+    let Some((name, matches)) = matches.subcommand() else {
+        return ExitCode::from(2);
+    };
     let json = matches.get_flag("json");
     let outcome = command(name, matches);
     ExitCode::from(match &outcome {
@@ -90,7 +98,12 @@ fn tell(answer: &Answer, json: bool) -> u8 {
 
 fn complain(error: &Error, json: bool) -> u8 {
     let paint = Paint::of(&io::stderr());
-    let _ = writeln!(io::stderr(), "{} {}", paint.error("error:"), error.text(paint));
+    let _ = writeln!(
+        io::stderr(),
+        "{} {}",
+        paint.error("error:"),
+        error.text(paint)
+    );
     if json {
         let _ = writeln!(io::stdout(), "{}", error.json());
     }

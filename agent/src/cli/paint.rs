@@ -14,7 +14,9 @@ impl Paint {
     /// For what goes to this stream.
     pub(super) fn of(stream: &impl IsTerminal) -> Self {
         let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        Self { on: stream.is_terminal() && !no_colour }
+        Self {
+            on: stream.is_terminal() && !no_colour,
+        }
     }
 
     /// No colours.
@@ -47,7 +49,11 @@ impl Paint {
     }
 
     fn with(self, style: Style, text: &str) -> String {
-        if self.on { format!("{style}{text}{style:#}") } else { text.to_owned() }
+        if self.on {
+            format!("{style}{text}{style:#}")
+        } else {
+            text.to_owned()
+        }
     }
 }
 

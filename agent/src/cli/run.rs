@@ -23,14 +23,22 @@ pub(super) fn run(matches: &ArgMatches) -> Result<Answer, Error> {
     service::init(&log).context("cannot set up the log")?;
     // Taken already only by ourselves.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
     runtime.context("cannot start")?.block_on(live(settings))?;
     Ok(Answer::default())
 }
 
 async fn live(mut settings: app::Settings) -> Result<(), Error> {
     let signals = Signals::bind().context("cannot catch signals")?;
-    let drain = Drain::new(GOODBYE + settings.child.as_ref().map_or(Duration::ZERO, |child| child.drain));
+    let drain = Drain::new(
+        GOODBYE
+            + settings
+                .child
+                .as_ref()
+                .map_or(Duration::ZERO, |child| child.drain),
+    );
     tokio::spawn(signals.run(drain.clone()));
     supervise::prepare(&mut settings).await?;
     let app = App::bind(settings, drain).await?;
@@ -46,16 +54,27 @@ fn settings(matches: &ArgMatches) -> Result<(app::Settings, LogSettings), Mistak
         given.needed(name);
     }
     let child = supervise::child(&given, matches, &config);
-    let child_owner = child.as_ref().and_then(|child| supervise::share(child, &mut config));
-    let log = LogSettings { filter: level(&given), format: format(&given) };
+    let child_owner = child
+        .as_ref()
+        .and_then(|child| supervise::share(child, &mut config));
+    let log = LogSettings {
+        filter: level(&given),
+        format: format(&given),
+    };
     let settings = app::Settings {
         secrets: knobs::secrets(&given, child_owner.or(config.owner)),
         gateway_token: given.path("gateway-token-file"),
         protection: given.read("protection", word).unwrap_or_default(),
-        patience: Patience { hot: knobs::time(&given, "hot-deadline"), restart: knobs::time(&given, "restart-deadline") },
+        patience: Patience {
+            hot: knobs::time(&given, "hot-deadline"),
+            restart: knobs::time(&given, "restart-deadline"),
+        },
         listen: address(&given, "listen"),
         probe_listen: address(&given, "probe-listen"),
-        tokens: TokenFiles { read: given.path("read-token-file"), operate: given.path("operate-token-file") },
+        tokens: TokenFiles {
+            read: given.path("read-token-file"),
+            operate: given.path("operate-token-file"),
+        },
         tls: given.path("tls-dir"),
         child,
         config,
@@ -65,14 +84,27 @@ fn settings(matches: &ArgMatches) -> Result<(app::Settings, LogSettings), Mistak
 
 /// Where something listens. A mistake is noted, and the address then used by nobody.
 pub(super) fn address(given: &Given, name: &'static str) -> SocketAddr {
-    let parse = |text: &str| parsed(text).map_err(|_: String| format!("{text:?} is no address; write such as 127.0.0.1:18780"));
-    given.read(name, parse).unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)))
+    let parse = |text: &str| {
+        parsed(text)
+            .map_err(|_: String| format!("{text:?} is no address; write such as 127.0.0.1:18780"))
+    };
+    given
+        .read(name, parse)
+        .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)))
 }
 
 fn level(given: &Given) -> String {
     let levels = ["error", "warn", "info", "debug", "trace"];
-    let known = |text: &str| if levels.contains(&text) { Ok(text.to_owned()) } else { Err(format!("{text:?} is not one of {}", levels.join(", "))) };
-    given.read("log-level", known).unwrap_or_else(|| "info".to_owned())
+    let known = |text: &str| {
+        if levels.contains(&text) {
+            Ok(text.to_owned())
+        } else {
+            Err(format!("{text:?} is not one of {}", levels.join(", ")))
+        }
+    };
+    given
+        .read("log-level", known)
+        .unwrap_or_else(|| "info".to_owned())
 }
 
 fn format(given: &Given) -> LogFormat {

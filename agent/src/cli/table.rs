@@ -3,7 +3,13 @@
 /// Rows of cells as lines: every column but the last is as wide as its widest cell.
 pub(super) fn table(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| shown(cell)).max().unwrap_or(0);
+    let width = |column: usize| {
+        rows.iter()
+            .filter_map(|row| row.get(column))
+            .map(|cell| shown(cell))
+            .max()
+            .unwrap_or(0)
+    };
     let widths: Vec<usize> = (0..columns).map(width).collect();
     rows.iter().map(|row| line(row, &widths)).collect()
 }
@@ -41,8 +47,15 @@ mod tests {
     #[test]
     fn columns_line_up_whatever_their_colour() {
         let row = |cells: [&str; 3]| cells.map(ToOwned::to_owned).to_vec();
-        let rows = [row(["a", "\x1b[1mbb\x1b[0m", "c"]), row(["ü-ü", "b", "a long last one"]), row(["a", "", ""])];
-        assert_eq!(table(&rows), "a    \x1b[1mbb\x1b[0m  c\nü-ü  b   a long last one\na\n");
+        let rows = [
+            row(["a", "\x1b[1mbb\x1b[0m", "c"]),
+            row(["ü-ü", "b", "a long last one"]),
+            row(["a", "", ""]),
+        ];
+        assert_eq!(
+            table(&rows),
+            "a    \x1b[1mbb\x1b[0m  c\nü-ü  b   a long last one\na\n"
+        );
         assert_eq!(table(&[]), "");
     }
 }

@@ -39,14 +39,24 @@ struct Plan {
 
 impl Way {
     /// Finds the way. `needs` says which settings files alone would not do without.
-    pub(super) fn find(matches: &ArgMatches, state: State, needs: impl FnOnce(&Given, &config::Settings)) -> Result<Self, Error> {
-        let Plan { config, agent, forced } = plan(matches, state, needs)?;
+    pub(super) fn find(
+        matches: &ArgMatches,
+        state: State,
+        needs: impl FnOnce(&Given, &config::Settings),
+    ) -> Result<Self, Error> {
+        let Plan {
+            config,
+            agent,
+            forced,
+        } = plan(matches, state, needs)?;
         if forced {
             return Ok(Self::Agent(agent));
         }
         let missing = !config.state.exists();
         if state::is_named(&config) && missing && state == State::Needed {
-            return Err(anyhow::anyhow!("there is no state directory {}", config.state.display()).into());
+            return Err(
+                anyhow::anyhow!("there is no state directory {}", config.state.display()).into(),
+            );
         }
         // To look must not make a state directory.
         if !state::is_named(&config) || missing {
@@ -56,12 +66,19 @@ impl Way {
             Opened::Ours(offline) => Ok(Self::Files(offline)),
             Opened::Owned => Ok(Self::Agent(agent)),
             Opened::Foreign(_) if agent.has_token() => Ok(Self::Agent(agent)),
-            Opened::Foreign(why) => Err(anyhow::anyhow!("{why}: run this as its user, or ask the agent with --token-file FILE").into()),
+            Opened::Foreign(why) => Err(anyhow::anyhow!(
+                "{why}: run this as its user, or ask the agent with --token-file FILE"
+            )
+            .into()),
         }
     }
 }
 
-fn plan(matches: &ArgMatches, state: State, needs: impl FnOnce(&Given, &config::Settings)) -> Result<Plan, Mistakes> {
+fn plan(
+    matches: &ArgMatches,
+    state: State,
+    needs: impl FnOnce(&Given, &config::Settings),
+) -> Result<Plan, Mistakes> {
     let given = knobs::given(matches);
     let config = knobs::config(&given);
     let one = |name: &str| matches.get_one::<String>(name).map(ToOwned::to_owned);
@@ -80,17 +97,35 @@ fn plan(matches: &ArgMatches, state: State, needs: impl FnOnce(&Given, &config::
         tls: given.path("tls-dir"),
         actor: actor(),
     };
-    given.finish(Plan { config, agent, forced: forced.is_some() })
+    given.finish(Plan {
+        config,
+        agent,
+        forced: forced.is_some(),
+    })
 }
 
 fn url(given: &Given, told: Option<&str>) -> Uri {
     let address = reachable(run::address(given, "listen"));
-    let scheme = if given.path("tls-dir").is_some() { "https" } else { "http" };
-    let text = told.map_or_else(|| format!("{scheme}://{address}"), |told| told.trim_end_matches('/').to_owned());
+    let scheme = if given.path("tls-dir").is_some() {
+        "https"
+    } else {
+        "http"
+    };
+    let text = told.map_or_else(
+        || format!("{scheme}://{address}"),
+        |told| told.trim_end_matches('/').to_owned(),
+    );
     let url = text.parse::<Uri>().ok();
-    let known = |url: &Uri| matches!(url.scheme_str(), Some("http" | "https")) && url.host().is_some_and(|host| !host.is_empty()) && url.path() == "/";
+    let known = |url: &Uri| {
+        matches!(url.scheme_str(), Some("http" | "https"))
+            && url.host().is_some_and(|host| !host.is_empty())
+            && url.path() == "/"
+    };
     url.filter(known).unwrap_or_else(|| {
-        given.mistake("--agent", &format!("{text:?} is no address of an agent; write such as http://127.0.0.1:18780"));
+        given.mistake(
+            "--agent",
+            &format!("{text:?} is no address of an agent; write such as http://127.0.0.1:18780"),
+        );
         Uri::default()
     })
 }
@@ -98,16 +133,25 @@ fn url(given: &Given, told: Option<&str>) -> Uri {
 /// Where somebody who listens everywhere is reached from here.
 fn reachable(mut address: SocketAddr) -> SocketAddr {
     if address.ip().is_unspecified() {
-        address.set_ip(if address.is_ipv4() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { IpAddr::V6(Ipv6Addr::LOCALHOST) });
+        address.set_ip(if address.is_ipv4() {
+            IpAddr::V4(Ipv4Addr::LOCALHOST)
+        } else {
+            IpAddr::V6(Ipv6Addr::LOCALHOST)
+        });
     }
     address
 }
 
 /// Who types: for the history.
 pub(super) fn actor() -> String {
-    let name = ["SUDO_USER", "USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok());
-    let usable = |name: &String| !name.is_empty() && name.len() <= 64 && name.bytes().all(|byte| byte.is_ascii_graphic());
-    name.filter(usable).map_or_else(|| "cli".to_owned(), |name| format!("cli:{name}"))
+    let name = ["SUDO_USER", "USER", "LOGNAME"]
+        .into_iter()
+        .find_map(|name| std::env::var(name).ok());
+    let usable = |name: &String| {
+        !name.is_empty() && name.len() <= 64 && name.bytes().all(|byte| byte.is_ascii_graphic())
+    };
+    name.filter(usable)
+        .map_or_else(|| "cli".to_owned(), |name| format!("cli:{name}"))
 }
 
 #[cfg(test)]
@@ -116,7 +160,11 @@ mod tests {
 
     #[test]
     fn who_listens_everywhere_is_reached_on_loopback() {
-        for (listen, reached) in [("0.0.0.0:1", "127.0.0.1:1"), ("[::]:1", "[::1]:1"), ("10.0.0.1:1", "10.0.0.1:1")] {
+        for (listen, reached) in [
+            ("0.0.0.0:1", "127.0.0.1:1"),
+            ("[::]:1", "[::1]:1"),
+            ("10.0.0.1:1", "10.0.0.1:1"),
+        ] {
             assert_eq!(reachable(listen.parse().unwrap()).to_string(), reached);
         }
     }

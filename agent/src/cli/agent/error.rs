@@ -12,7 +12,9 @@ use crate::cli::pinned::Unusable;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     /// Nothing says with which token to ask.
-    #[error("the agent at {url} has to be asked, and no token file is known: give --token-file FILE, or --{knob} FILE as the agent has it")]
+    #[error(
+        "the agent at {url} has to be asked, and no token file is known: give --token-file FILE, or --{knob} FILE as the agent has it"
+    )]
     NoToken {
         /// The agent.
         url: String,
