@@ -12,8 +12,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::config::gateway::{Gateway, Presence};
-use crate::config::{self, Engine, Handle};
-use crate::gateway::{Child, OpenClaw, Patience, Protection, Tokens, endpoint, follow};
+use crate::config::{self, Engine};
+use crate::gateway::{Child, OpenClaw, Patience, Protection, Tokens, follow};
 use crate::http::{self, Status};
 use crate::secrets::{self, Bundle, Secrets, TokenFile};
 
@@ -50,7 +50,6 @@ pub struct App {
     probes: Listener,
     api_routes: axum::Router,
     probe_routes: axum::Router,
-    handle: Handle,
     child: Option<mpsc::Sender<Command>>,
 }
 
@@ -67,19 +66,39 @@ impl App {
         let (token_file, pair) = token_file(&settings)?;
         let tokens = Arc::new(Tokens::new(pair));
         let (aim, link) = linked(&tokens, &drain, &mut tasks);
-        let (presence, presences) = watch::channel(Presence::Absent { reason: "not_tried".to_owned() });
+        let (presence, presences) = watch::channel(Presence::Absent {
+            reason: "not_tried".to_owned(),
+        });
         let (child, commands) = supervised(settings.child.clone(), &mut tasks);
-        let gateway = OpenClaw::new(link.clone(), presences, aim, settings.protection, settings.patience, child.clone(), Arc::clone(&tokens));
+        let gateway = OpenClaw::new(
+            link.clone(),
+            presences,
+            aim,
+            settings.protection,
+            settings.patience,
+            child.clone(),
+            Arc::clone(&tokens),
+        );
         let gateway: Arc<dyn Gateway> = Arc::new(Arc::new(gateway));
         tasks.spawn(done(follow(link, Arc::clone(&tokens), presence)));
 
         let metrics = config::Metrics::register(&registry)?;
         let read_only = settings.protection == Protection::Mount;
-        let document = config::Settings { read_only, ..settings.config.clone() };
+        let document = config::Settings {
+            read_only,
+            ..settings.config.clone()
+        };
         let (engine, handle) = Engine::open(document, Arc::clone(&gateway), metrics, gate)?;
-        let secrets = secrets_of(&settings, gateway, token_file, &tokens, &registry, &drain, &mut tasks)?;
+        let secrets = secrets_of(
+            &settings, gateway, token_file, &tokens, &registry, &drain, &mut tasks,
+        )?;
         let engine_drain = drain.clone();
-        tasks.spawn(async move { engine.run(engine_drain).await.context("the document's owner ended") });
+        tasks.spawn(async move {
+            engine
+                .run(engine_drain)
+                .await
+                .context("the document's owner ended")
+        });
 
         let status = Status::new(handle.clone(), secrets, child, settings.protection);
         let bearer = Bearer::new(settings.tokens.clone(), agent_api::ACTOR_HEADER);
@@ -90,7 +109,6 @@ impl App {
             probes,
             api_routes: http::api(handle.clone(), status, &bearer),
             probe_routes: http::probes(readiness, registry),
-            handle,
             child: commands,
         })
     }
@@ -105,17 +123,16 @@ impl App {
         self.probes.local_addr()
     }
 
-    /// A way to the document's owner.
-    pub fn handle(&self) -> Handle {
-        self.handle.clone()
-    }
-
     /// Serves until the drain is over. A task that ends early ends the process with its error.
     pub async fn run(mut self) -> Result<()> {
-        self.tasks.spawn(done(self.api.serve(self.api_routes, self.drain.clone())));
-        self.tasks.spawn(done(self.probes.serve(self.probe_routes, self.drain.clone())));
+        self.tasks
+            .spawn(done(self.api.serve(self.api_routes, self.drain.clone())));
+        self.tasks.spawn(done(
+            self.probes.serve(self.probe_routes, self.drain.clone()),
+        ));
         if let Some(commands) = self.child.take() {
-            self.tasks.spawn(done(pass_drain_on(self.drain.clone(), commands)));
+            self.tasks
+                .spawn(done(pass_drain_on(self.drain.clone(), commands)));
         }
         while let Some(ended) = self.tasks.join_next().await {
             ended.context("a task panicked")??;
@@ -140,25 +157,50 @@ fn token_file(settings: &Settings) -> Result<(TokenFile, watch::Receiver<secrets
     if let Some(secrets) = &settings.secrets {
         Bundle::new(secrets).write()?;
     }
-    let inside = settings.secrets.as_ref().map(|secrets| secrets.source.join("gateway-token"));
+    let inside = settings
+        .secrets
+        .as_ref()
+        .map(|secrets| secrets.source.join("gateway-token"));
     let path = settings.gateway_token.clone().or(inside);
-    Ok(TokenFile::read(path, settings.secrets.as_ref().map(|secrets| secrets.out.as_path())))
+    Ok(TokenFile::read(
+        path,
+        settings
+            .secrets
+            .as_ref()
+            .map(|secrets| secrets.out.as_path()),
+    ))
 }
 
-fn linked(tokens: &Tokens, drain: &Drain, tasks: &mut JoinSet<Result<()>>) -> (watch::Sender<Option<openclaw::Endpoint>>, LinkHandle) {
+fn linked(
+    tokens: &Tokens,
+    drain: &Drain,
+    tasks: &mut JoinSet<Result<()>>,
+) -> (watch::Sender<Option<openclaw::Endpoint>>, LinkHandle) {
     let (aim, endpoint) = watch::channel(None);
     let (link, handle) = Link::new(endpoint, tokens.tried(), openclaw::Settings::default());
     let drain = drain.clone();
-    tasks.spawn(done(async move { link.run(async move { drain.signalled().await }).await }));
+    tasks.spawn(done(async move {
+        link.run(async move { drain.signalled().await }).await
+    }));
     (aim, handle)
 }
 
-fn supervised(settings: Option<supervisor::Settings>, tasks: &mut JoinSet<Result<()>>) -> (Option<Child>, Option<mpsc::Sender<Command>>) {
-    let Some(settings) = settings else { return (None, None) };
+fn supervised(
+    settings: Option<supervisor::Settings>,
+    tasks: &mut JoinSet<Result<()>>,
+) -> (Option<Child>, Option<mpsc::Sender<Command>>) {
+    let Some(settings) = settings else {
+        return (None, None);
+    };
     let supervisor = Supervisor::new(settings);
     let (sender, commands) = mpsc::channel(16);
     let child = Child::new(sender.clone(), supervisor.handle().status());
-    tasks.spawn(async move { supervisor.run(commands).await.context("the gateway's supervisor ended") });
+    tasks.spawn(async move {
+        supervisor
+            .run(commands)
+            .await
+            .context("the gateway's supervisor ended")
+    });
     (Some(child), Some(sender))
 }
 
@@ -172,7 +214,9 @@ fn secrets_of(
     tasks: &mut JoinSet<Result<()>>,
 ) -> Result<Option<watch::Receiver<secrets::View>>> {
     let metrics = secrets::Metrics::register(registry)?;
-    let Some(settings) = settings.secrets.clone() else { return Ok(None) };
+    let Some(settings) = settings.secrets.clone() else {
+        return Ok(None);
+    };
     let (secrets, view) = Secrets::new(settings, gateway, token, tokens.accepted(), metrics);
     let drain = drain.clone();
     tasks.spawn(done(secrets.run(drain)));
@@ -190,9 +234,4 @@ async fn pass_drain_on(drain: Drain, commands: mpsc::Sender<Command>) {
 async fn done(task: impl Future<Output = ()>) -> Result<()> {
     task.await;
     Ok(())
-}
-
-/// Where the gateway of a document listens, for people.
-pub fn address(document: &serde_json::Value) -> Option<String> {
-    endpoint(document).map(|endpoint| format!("{}:{}", endpoint.host, endpoint.port))
 }

@@ -29,53 +29,215 @@ pub struct Knob {
     pub many: bool,
 }
 
-const fn knob(name: &'static str, value: &'static str, default: &'static str, help: &'static str) -> Knob {
-    Knob { name, value, default, help, many: false }
+const fn knob(
+    name: &'static str,
+    value: &'static str,
+    default: &'static str,
+    help: &'static str,
+) -> Knob {
+    Knob {
+        name,
+        value,
+        default,
+        help,
+        many: false,
+    }
 }
 
-const fn many(name: &'static str, value: &'static str, default: &'static str, help: &'static str) -> Knob {
-    Knob { name, value, default, help, many: true }
+const fn many(
+    name: &'static str,
+    value: &'static str,
+    default: &'static str,
+    help: &'static str,
+) -> Knob {
+    Knob {
+        name,
+        value,
+        default,
+        help,
+        many: true,
+    }
 }
 
 /// Where the layers lie and the document goes: what every command needs.
 pub const DOCUMENT: &[Knob] = &[
-    many("layer", "NAME=PATH", "", "A layer: base, plan, user or policy; a JSON5 file, or a directory of them in name order. Repeat it"),
-    knob("locks", "FILE", "", "Locks and bounds that bind the user and runtime layers"),
+    many(
+        "layer",
+        "NAME=PATH",
+        "",
+        "A layer: base, plan, user or policy; a JSON5 file, or a directory of them in name order. Repeat it",
+    ),
+    knob(
+        "locks",
+        "FILE",
+        "",
+        "Locks and bounds that bind the user and runtime layers",
+    ),
     knob("out", "FILE", "", "The gateway's document"),
-    knob("state", "DIR", "", "The agent's own directory: ledger, last good layers, quarantine"),
-    knob("secrets", "DIR", "", "A mounted Secret: one file for each secret"),
-    knob("secrets-out", "FILE", "", "The one file with all secrets that the gateway's file provider reads; put it on tmpfs"),
-    knob("document-mode", "OCTAL", "0600", "Mode of the document's file"),
-    knob("document-owner", "UID:GID", "", "Owner of the document and the secrets file, when not our own user"),
+    knob(
+        "state",
+        "DIR",
+        "",
+        "The agent's own directory: ledger, last good layers, quarantine",
+    ),
+    knob(
+        "secrets",
+        "DIR",
+        "",
+        "A mounted Secret: one file for each secret",
+    ),
+    knob(
+        "secrets-out",
+        "FILE",
+        "",
+        "The one file with all secrets that the gateway's file provider reads; put it on tmpfs",
+    ),
+    knob(
+        "document-mode",
+        "OCTAL",
+        "0600",
+        "Mode of the document's file",
+    ),
+    knob(
+        "document-owner",
+        "UID:GID",
+        "",
+        "Owner of the document and the secrets file, when not our own user",
+    ),
 ];
 
 /// How the agent lives.
 pub const AGENT: &[Knob] = &[
-    knob("listen", "ADDR:PORT", "127.0.0.1:18780", "The API. Loopback by default; in a pod say 0.0.0.0:18780"),
-    knob("probe-listen", "ADDR:PORT", "127.0.0.1:18781", "/startupz /livez /readyz /metrics: no secrets, no token"),
-    knob("read-token-file", "FILE", "", "Bearer tokens that may look, one a line; read again when it changes"),
-    knob("operate-token-file", "FILE", "", "Bearer tokens that may change things, one a line; read again when it changes"),
-    knob("tls-dir", "DIR", "", "A mounted Secret with tls.crt and tls.key for the API; read again when it changes"),
-    knob("gateway-token-file", "FILE", "", "The gateway's shared token [default: gateway-token in --secrets]"),
-    knob("gateway-version", "VERSION", "", "The gateway's version, where it is known before it starts"),
-    knob("protection", "WORD", "none", "What keeps the gateway from writing its document: mount (a read-only mount), switch (OPENCLAW_CONFIG_READONLY=1) or none. Only then is it asked to check a candidate"),
-    knob("drift", "WORD", "enforce", "What is done with somebody else's edit of the document: enforce puts it back, shared adopts the allowed paths"),
-    many("shared-path", "PATH", "plugins.entries,meta", "In shared mode: a path whose edits by the gateway become the runtime layer. Repeat it"),
-    knob("probation", "DURATION", "15s", "How long a proved change must not make things worse before it is the last good one"),
-    knob("hot-deadline", "DURATION", "10s", "How long the gateway may take to apply a change while it runs"),
-    knob("restart-deadline", "DURATION", "90s", "How long it may take over a restart: its own cool-down of 30 s and a minute"),
-    knob("absent-after", "DURATION", "300s", "How long an absent gateway is waited for before that is reported"),
-    knob("quiet", "DURATION", "200ms", "How long a layer must stand still before it is refused"),
-    knob("poll", "DURATION", "5s", "How often layers are looked at where inotify does not work"),
-    knob("log-level", "LEVEL", "info", "error, warn, info, debug or trace"),
-    knob("log-format", "WORD", "auto", "text, json, or auto: text on a terminal"),
+    knob(
+        "listen",
+        "ADDR:PORT",
+        "127.0.0.1:18780",
+        "The API. Loopback by default; in a pod say 0.0.0.0:18780",
+    ),
+    knob(
+        "probe-listen",
+        "ADDR:PORT",
+        "127.0.0.1:18781",
+        "/startupz /livez /readyz /metrics: no secrets, no token",
+    ),
+    knob(
+        "read-token-file",
+        "FILE",
+        "",
+        "Bearer tokens that may look, one a line; read again when it changes",
+    ),
+    knob(
+        "operate-token-file",
+        "FILE",
+        "",
+        "Bearer tokens that may change things, one a line; read again when it changes",
+    ),
+    knob(
+        "tls-dir",
+        "DIR",
+        "",
+        "A mounted Secret with tls.crt and tls.key for the API; read again when it changes",
+    ),
+    knob(
+        "gateway-token-file",
+        "FILE",
+        "",
+        "The gateway's shared token [default: gateway-token in --secrets]",
+    ),
+    knob(
+        "gateway-version",
+        "VERSION",
+        "",
+        "The gateway's version, where it is known before it starts",
+    ),
+    knob(
+        "protection",
+        "WORD",
+        "none",
+        "What keeps the gateway from writing its document: mount (a read-only mount), switch (OPENCLAW_CONFIG_READONLY=1) or none. Only then is it asked to check a candidate",
+    ),
+    knob(
+        "drift",
+        "WORD",
+        "enforce",
+        "What is done with somebody else's edit of the document: enforce puts it back, shared adopts the allowed paths",
+    ),
+    many(
+        "shared-path",
+        "PATH",
+        "plugins.entries,meta",
+        "In shared mode: a path whose edits by the gateway become the runtime layer. Repeat it",
+    ),
+    knob(
+        "probation",
+        "DURATION",
+        "15s",
+        "How long a proved change must not make things worse before it is the last good one",
+    ),
+    knob(
+        "hot-deadline",
+        "DURATION",
+        "10s",
+        "How long the gateway may take to apply a change while it runs",
+    ),
+    knob(
+        "restart-deadline",
+        "DURATION",
+        "90s",
+        "How long it may take over a restart: its own cool-down of 30 s and a minute",
+    ),
+    knob(
+        "absent-after",
+        "DURATION",
+        "300s",
+        "How long an absent gateway is waited for before that is reported",
+    ),
+    knob(
+        "quiet",
+        "DURATION",
+        "200ms",
+        "How long a layer must stand still before it is refused",
+    ),
+    knob(
+        "poll",
+        "DURATION",
+        "5s",
+        "How often layers are looked at where inotify does not work",
+    ),
+    knob(
+        "log-level",
+        "LEVEL",
+        "info",
+        "error, warn, info, debug or trace",
+    ),
+    knob(
+        "log-format",
+        "WORD",
+        "auto",
+        "text, json, or auto: text on a terminal",
+    ),
 ];
 
 /// How the gateway lives when it is our child (`run -- COMMAND…`).
 pub const CHILD: &[Knob] = &[
-    knob("child-user", "UID:GID", "", "The user that the gateway runs as; needs root"),
-    knob("drain", "DURATION", "330s", "How long the gateway may take to end after SIGTERM"),
-    knob("console", "WORD", "echo", "Where its output goes besides the spool: echo copies it to our stdout, spool does not"),
+    knob(
+        "child-user",
+        "UID:GID",
+        "",
+        "The user that the gateway runs as; needs root",
+    ),
+    knob(
+        "drain",
+        "DURATION",
+        "330s",
+        "How long the gateway may take to end after SIGTERM",
+    ),
+    knob(
+        "console",
+        "WORD",
+        "echo",
+        "Where its output goes besides the spool: echo copies it to our stdout, spool does not",
+    ),
 ];
 
 /// A mistake in the settings.
@@ -108,29 +270,55 @@ impl Given {
     /// Gathers flags, environment and settings file for these knobs.
     pub fn gather(matches: &ArgMatches, knobs: &[&[Knob]], file: Option<&Path>) -> Self {
         let mut mistakes = Vec::new();
-        let mut from_file = file.map(|path| read(path, &mut mistakes)).unwrap_or_default();
+        let mut from_file = file
+            .map(|path| read(path, &mut mistakes))
+            .unwrap_or_default();
         let mut values = BTreeMap::new();
         for knob in knobs.iter().copied().flatten() {
-            let file = from_file.remove(knob.name).or_else(|| from_file.remove(&knob.name.replace('-', "_")));
-            let given = flag(matches, knob).or_else(|| variable(knob)).or(file).unwrap_or_else(|| default(knob));
+            let file = from_file
+                .remove(knob.name)
+                .or_else(|| from_file.remove(&knob.name.replace('-', "_")));
+            let given = flag(matches, knob)
+                .or_else(|| variable(knob))
+                .or(file)
+                .unwrap_or_else(|| default(knob));
             if given.len() > 1 && !knob.many {
-                mistakes.push(Mistake { place: given[1].0.clone(), message: format!("{} is given once", knob.name) });
+                mistakes.push(Mistake {
+                    place: given[1].0.clone(),
+                    message: format!("{} is given once", knob.name),
+                });
             }
             values.insert(knob.name, given);
         }
-        let known: Vec<&str> = [DOCUMENT, AGENT, CHILD].iter().copied().flatten().map(|knob| knob.name).collect();
+        let known: Vec<&str> = [DOCUMENT, AGENT, CHILD]
+            .iter()
+            .copied()
+            .flatten()
+            .map(|knob| knob.name)
+            .collect();
         for (name, given) in from_file {
             if !known.contains(&name.replace('_', "-").as_str()) {
-                let place = given.first().map_or_else(|| name.clone(), |(place, _)| place.clone());
-                mistakes.push(Mistake { place, message: "no such setting; `pilotfish-agent run --help` lists them".to_owned() });
+                let place = given
+                    .first()
+                    .map_or_else(|| name.clone(), |(place, _)| place.clone());
+                mistakes.push(Mistake {
+                    place,
+                    message: "no such setting; `pilotfish-agent run --help` lists them".to_owned(),
+                });
             }
         }
-        Self { values, mistakes: mistakes.into() }
+        Self {
+            values,
+            mistakes: mistakes.into(),
+        }
     }
 
     /// The one value of a knob, as it was written.
     pub fn text(&self, name: &str) -> Option<&str> {
-        self.values.get(name)?.first().map(|(_, value)| value.as_str())
+        self.values
+            .get(name)?
+            .first()
+            .map(|(_, value)| value.as_str())
     }
 
     /// The one value as a path.
@@ -147,55 +335,98 @@ impl Given {
     }
 
     /// The one value, read as `T`; a mistake when it cannot be.
-    pub fn read<T>(&self, name: &'static str, parse: impl Fn(&str) -> Result<T, String>) -> Option<T> {
+    pub fn read<T>(
+        &self,
+        name: &'static str,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Option<T> {
         let (place, value) = self.values.get(name)?.first()?;
-        parse(value).map_err(|message| self.mistake(place, &message)).ok()
+        parse(value)
+            .map_err(|message| self.mistake(place, &message))
+            .ok()
     }
 
     /// All values, each read as `T`.
     pub fn all<T>(&self, name: &str, parse: impl Fn(&str) -> Result<T, String>) -> Vec<T> {
         let given = self.values.get(name).into_iter().flatten();
-        given.filter_map(|(place, value)| parse(value).map_err(|message| self.mistake(place, &message)).ok()).collect()
+        given
+            .filter_map(|(place, value)| {
+                parse(value)
+                    .map_err(|message| self.mistake(place, &message))
+                    .ok()
+            })
+            .collect()
     }
 
     /// Notes a mistake.
     pub fn mistake(&self, place: &str, message: &str) {
-        self.mistakes.borrow_mut().push(Mistake { place: place.to_owned(), message: message.to_owned() });
+        self.mistakes.borrow_mut().push(Mistake {
+            place: place.to_owned(),
+            message: message.to_owned(),
+        });
     }
 
     /// Ends the gathering: the settings when there was no mistake, else all mistakes.
     pub fn finish<T>(self, settings: T) -> Result<T, Mistakes> {
         let mistakes = self.mistakes.into_inner();
-        if mistakes.is_empty() { Ok(settings) } else { Err(Mistakes(mistakes)) }
+        if mistakes.is_empty() {
+            Ok(settings)
+        } else {
+            Err(Mistakes(mistakes))
+        }
     }
 }
 
 fn flag(matches: &ArgMatches, knob: &Knob) -> Option<Vec<(String, String)>> {
-    let given: Vec<_> = matches.try_get_many::<String>(knob.name).ok()??.map(|value| (format!("--{}", knob.name), value.clone())).collect();
+    let given: Vec<_> = matches
+        .try_get_many::<String>(knob.name)
+        .ok()??
+        .map(|value| (format!("--{}", knob.name), value.clone()))
+        .collect();
     (!given.is_empty()).then_some(given)
 }
 
 fn variable(knob: &Knob) -> Option<Vec<(String, String)>> {
     let name = format!("PILOTFISH_{}", knob.name.replace('-', "_").to_uppercase());
     let value = std::env::var(&name).ok()?;
-    Some(split(knob, &value).into_iter().map(|value| (name.clone(), value)).collect())
+    Some(
+        split(knob, &value)
+            .into_iter()
+            .map(|value| (name.clone(), value))
+            .collect(),
+    )
 }
 
 fn default(knob: &Knob) -> Vec<(String, String)> {
     let values = split(knob, knob.default);
-    values.into_iter().map(|value| ("default".to_owned(), value)).collect()
+    values
+        .into_iter()
+        .map(|value| ("default".to_owned(), value))
+        .collect()
 }
 
 fn split(knob: &Knob, value: &str) -> Vec<String> {
-    let values: Vec<&str> = if knob.many { value.split(',').collect() } else { vec![value] };
-    values.into_iter().map(str::trim).filter(|value| !value.is_empty()).map(ToOwned::to_owned).collect()
+    let values: Vec<&str> = if knob.many {
+        value.split(',').collect()
+    } else {
+        vec![value]
+    };
+    values
+        .into_iter()
+        .map(str::trim)
+        .filter(|value| !value.is_empty())
+        .map(ToOwned::to_owned)
+        .collect()
 }
 
 /// Reads the settings file: one JSON5 object, names as in the flags.
 fn read(path: &Path, mistakes: &mut Vec<Mistake>) -> BTreeMap<String, Vec<(String, String)>> {
     let shown = path.display().to_string();
     let mut fail = |message: String| {
-        mistakes.push(Mistake { place: shown.clone(), message });
+        mistakes.push(Mistake {
+            place: shown.clone(),
+            message,
+        });
         BTreeMap::new()
     };
     let bytes = match durable::read_mounted_file(path, MAX_FILE_BYTES) {
@@ -209,26 +440,38 @@ fn read(path: &Path, mistakes: &mut Vec<Mistake>) -> BTreeMap<String, Vec<(Strin
             }
             BTreeMap::new()
         }
-        Ok(Value::Object(map)) => map.into_iter().map(|(name, value)| (name.clone(), texts(&format!("{shown}: {name}"), &value))).collect(),
+        Ok(Value::Object(map)) => map
+            .into_iter()
+            .map(|(name, value)| (name.clone(), texts(&format!("{shown}: {name}"), &value)))
+            .collect(),
         Ok(_) => fail("the settings file holds one object".to_owned()),
     }
 }
 
 fn texts(place: &str, value: &Value) -> Vec<(String, String)> {
     match value {
-        Value::Array(values) => values.iter().flat_map(|value| texts(place, value)).collect(),
-        Value::Object(map) => map.iter().map(|(name, value)| (place.to_owned(), format!("{name}={}", plain(value)))).collect(),
+        Value::Array(values) => values
+            .iter()
+            .flat_map(|value| texts(place, value))
+            .collect(),
+        Value::Object(map) => map
+            .iter()
+            .map(|(name, value)| (place.to_owned(), format!("{name}={}", plain(value))))
+            .collect(),
         value => vec![(place.to_owned(), plain(value))],
     }
 }
 
 fn plain(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned)
+    value
+        .as_str()
+        .map_or_else(|| value.to_string(), ToOwned::to_owned)
 }
 
 /// Reads a duration such as `15s` or `5m`.
 pub fn duration(text: &str) -> Result<Duration, String> {
-    humantime::parse_duration(text).map_err(|_| format!("{text:?} is no duration; write such as 200ms, 15s, 5m"))
+    humantime::parse_duration(text)
+        .map_err(|_| format!("{text:?} is no duration; write such as 200ms, 15s, 5m"))
 }
 
 /// Reads what `FromStr` reads.
@@ -241,14 +484,19 @@ where
 
 /// Reads `UID:GID`.
 pub fn owner(text: &str) -> Result<(u32, u32), String> {
-    let ids = text.split_once(':').and_then(|(uid, gid)| Some((uid.parse().ok()?, gid.parse().ok()?)));
+    let ids = text
+        .split_once(':')
+        .and_then(|(uid, gid)| Some((uid.parse().ok()?, gid.parse().ok()?)));
     ids.ok_or_else(|| format!("{text:?} is no UID:GID; write such as 1000:1000"))
 }
 
 /// Reads one of the words of an enum.
 pub fn word<T: clap::ValueEnum>(text: &str) -> Result<T, String> {
     T::from_str(text, true).map_err(|_| {
-        let words: Vec<String> = T::value_variants().iter().filter_map(|v| Some(v.to_possible_value()?.get_name().to_owned())).collect();
+        let words: Vec<String> = T::value_variants()
+            .iter()
+            .filter_map(|v| Some(v.to_possible_value()?.get_name().to_owned()))
+            .collect();
         format!("{text:?} is not one of {}", words.join(", "))
     })
 }

@@ -7,8 +7,8 @@
 use agent_api::{ConfigState, Outcome};
 
 use super::Error;
-use super::choose::lenient;
 use super::attempt::Undo;
+use super::choose::lenient;
 use super::document::Evaluation;
 use super::engine::{Engine, Written};
 use super::gateway::Change;
@@ -44,7 +44,11 @@ impl Engine {
 
     fn restore_view(&mut self) {
         let ledger = self.store.ledger();
-        let (good, quarantined, paused) = (ledger.good.as_ref().map(|g| g.number), ledger.quarantine.len(), ledger.paused_until);
+        let (good, quarantined, paused) = (
+            ledger.good.as_ref().map(|g| g.number),
+            ledger.quarantine.len(),
+            ledger.paused_until,
+        );
         self.view.send_modify(|view| {
             view.proved = good;
             view.quarantined = quarantined as u64;
@@ -54,8 +58,12 @@ impl Engine {
 
     /// Finds out which generation is on disk; one that was recorded and never written is closed.
     fn reconcile(&mut self) -> Result<(), Error> {
-        let Some(newest) = self.store.ledger().generations.back().cloned() else { return Ok(()) };
-        let Some(bytes) = self.file.read() else { return Ok(()) };
+        let Some(newest) = self.store.ledger().generations.back().cloned() else {
+            return Ok(());
+        };
+        let Some(bytes) = self.file.read() else {
+            return Ok(());
+        };
         let sha256 = durable::Digest::of(&bytes);
         if sha256 != newest.sha256 && newest.outcome == Outcome::Pending {
             self.store.append(Entry::Judged {
@@ -65,9 +73,21 @@ impl Engine {
                 reason: Some("the agent ended before the document was written".to_owned()),
             })?;
         }
-        let found = self.store.ledger().generations.iter().rev().find(|g| g.sha256 == sha256).cloned();
+        let found = self
+            .store
+            .ledger()
+            .generations
+            .iter()
+            .rev()
+            .find(|g| g.sha256 == sha256)
+            .cloned();
         if let Some(Generation { number, set, .. }) = found {
-            self.written = Some(Written { number, set, bytes: bytes.into(), sha256 });
+            self.written = Some(Written {
+                number,
+                set,
+                bytes: bytes.into(),
+                sha256,
+            });
             self.view.send_modify(|view| view.wrote(number, &sha256));
         }
         Ok(())
@@ -75,16 +95,41 @@ impl Engine {
 
     /// A gateway that lives with a document whose proof was interrupted: the proof goes on.
     async fn resume(&mut self) -> Result<bool, Error> {
-        let Some(newest) = self.store.ledger().generations.back().cloned() else { return Ok(false) };
-        let unfinished = self.store.ledger().good.as_ref().is_none_or(|good| good.number != newest.number);
-        let on_disk = self.written.as_ref().is_some_and(|written| written.number == newest.number);
-        let open = matches!(newest.outcome, Outcome::Pending | Outcome::Proved | Outcome::NotProvable);
-        let barred = self.store.ledger().quarantine_of(&newest.sha256, self.settings.gateway_version.as_deref()).is_some();
-        let Some(document) = self.current().filter(|_| unfinished && on_disk && open && !barred) else { return Ok(false) };
+        let Some(newest) = self.store.ledger().generations.back().cloned() else {
+            return Ok(false);
+        };
+        let unfinished = self
+            .store
+            .ledger()
+            .good
+            .as_ref()
+            .is_none_or(|good| good.number != newest.number);
+        let on_disk = self
+            .written
+            .as_ref()
+            .is_some_and(|written| written.number == newest.number);
+        let open = matches!(
+            newest.outcome,
+            Outcome::Pending | Outcome::Proved | Outcome::NotProvable
+        );
+        let barred = self
+            .store
+            .ledger()
+            .quarantine_of(&newest.sha256, self.settings.gateway_version.as_deref())
+            .is_some();
+        let Some(document) = self
+            .current()
+            .filter(|_| unfinished && on_disk && open && !barred)
+        else {
+            return Ok(false);
+        };
         if !self.gateway.is_alive(&document).await {
             return Ok(false);
         }
-        tracing::info!(generation = newest.number, "the gateway lives with a document that was not proved yet: going on with the proof");
+        tracing::info!(
+            generation = newest.number,
+            "the gateway lives with a document that was not proved yet: going on with the proof"
+        );
         let evaluation = lenient(&self.store, &newest.set)?.map_err(Error::Layers)?;
         let mut attempt = self.attempt_for(evaluation, newest.set, &newest.actor);
         attempt.number = Some(newest.number);
@@ -121,12 +166,21 @@ impl Engine {
 
     async fn boot_with(&mut self, set: &LayerSet, resolved: &Resolved) -> Result<(), Error> {
         let evaluation = lenient(&self.store, set)?.map_err(Error::Layers)?;
-        let barred = self.store.ledger().quarantine_of(&evaluation.document.sha256, None).is_some();
+        let barred = self
+            .store
+            .ledger()
+            .quarantine_of(&evaluation.document.sha256, None)
+            .is_some();
         let evaluation = match (&self.store.ledger().good, barred) {
-            (Some(good), true) => lenient(&self.store, &good.set.clone())?.map_err(Error::Layers)?,
+            (Some(good), true) => {
+                lenient(&self.store, &good.set.clone())?.map_err(Error::Layers)?
+            }
             _ => evaluation,
         };
-        let same = self.written.as_ref().is_some_and(|written| written.sha256 == evaluation.document.sha256);
+        let same = self
+            .written
+            .as_ref()
+            .is_some_and(|written| written.sha256 == evaluation.document.sha256);
         if same {
             self.rewrite()?;
         } else {
@@ -140,7 +194,12 @@ impl Engine {
     }
 
     /// Writes the last good layers under the policy in force, and has them proved when the gateway is there.
-    async fn bring_back(&mut self, evaluation: Evaluation, set: &LayerSet, restores: Option<u64>) -> Result<(), Error> {
+    async fn bring_back(
+        &mut self,
+        evaluation: Evaluation,
+        set: &LayerSet,
+        restores: Option<u64>,
+    ) -> Result<(), Error> {
         let mut attempt = self.attempt_for(evaluation, set.clone(), "boot");
         attempt.restores = restores;
         let report = attempt.report(Outcome::Proved, None);
@@ -170,7 +229,9 @@ impl Engine {
     /// The very first document is written at once: no gateway is there to ask.
     async fn first(&mut self) -> Result<(), Error> {
         while self.written.is_none() {
-            let Some(work) = &mut self.work else { return Ok(()) };
+            let Some(work) = &mut self.work else {
+                return Ok(());
+            };
             let step = work.await;
             self.work = None;
             self.step(step)?;

@@ -14,8 +14,13 @@ use super::resolve::{Resolved, last_good, views};
 use super::store::Store;
 
 /// The order in which layers go back when nobody says which one is to blame.
-const FIRST_TO_GO: [LayerName; 5] =
-    [LayerName::User, LayerName::Runtime, LayerName::Plan, LayerName::Base, LayerName::Policy];
+const FIRST_TO_GO: [LayerName; 5] = [
+    LayerName::User,
+    LayerName::Runtime,
+    LayerName::Plan,
+    LayerName::Base,
+    LayerName::Policy,
+];
 
 /// A document to try, and all that is known of it.
 pub struct Candidate {
@@ -40,7 +45,12 @@ pub enum Choice {
 }
 
 /// Chooses the candidate that keeps the most of what the layers say.
-pub fn choose(store: &Store, mut resolved: Resolved, version: Option<&str>, blamed: &[LayerName]) -> Result<Choice, Error> {
+pub fn choose(
+    store: &Store,
+    mut resolved: Resolved,
+    version: Option<&str>,
+    blamed: &[LayerName],
+) -> Result<Choice, Error> {
     if !resolved.fatal.is_empty() {
         return Ok(Choice::Nothing(resolved.problems()));
     }
@@ -48,7 +58,12 @@ pub fn choose(store: &Store, mut resolved: Resolved, version: Option<&str>, blam
         Ok(evaluation) => evaluation,
         Err(problems) => return Ok(Choice::Nothing(problems)),
     };
-    let barred = |evaluation: &Evaluation| store.ledger().quarantine_of(&evaluation.document.sha256, version).is_some();
+    let barred = |evaluation: &Evaluation| {
+        store
+            .ledger()
+            .quarantine_of(&evaluation.document.sha256, version)
+            .is_some()
+    };
     if !barred(&evaluation) {
         return Ok(candidate(resolved, evaluation, Vec::new()));
     }
@@ -60,7 +75,9 @@ pub fn choose(store: &Store, mut resolved: Resolved, version: Option<&str>, blam
         for name in &reverted {
             set.take(*name, &good);
         }
-        if let Ok(evaluation) = lenient(store, &set)? && !barred(&evaluation) {
+        if let Ok(evaluation) = lenient(store, &set)?
+            && !barred(&evaluation)
+        {
             resolved.set = set;
             return Ok(candidate(resolved, evaluation, reverted));
         }
@@ -81,7 +98,10 @@ fn candidate(resolved: Resolved, evaluation: Evaluation, reverted: Vec<LayerName
 
 /// Merges what was resolved. A new user edit that breaks a rule is refused whole; an old one that
 /// a new rule forbids loses only the keys in question (ruling 2).
-fn merged(store: &Store, resolved: &mut Resolved) -> Result<Result<Evaluation, Vec<ProblemView>>, Error> {
+fn merged(
+    store: &Store,
+    resolved: &mut Resolved,
+) -> Result<Result<Evaluation, Vec<ProblemView>>, Error> {
     for _ in LayerName::ALL {
         let (layers, rules) = store.layers(&resolved.set)?;
         let outcome = match &resolved.user {
@@ -103,17 +123,27 @@ fn merged(store: &Store, resolved: &mut Resolved) -> Result<Result<Evaluation, V
 fn go_back(store: &Store, resolved: &mut Resolved, problems: &[Problem]) -> bool {
     let of = |name: LayerName| problems.iter().any(|problem| problem.layer == Some(name));
     if resolved.user.is_some() && of(LayerName::User) {
-        let own: Vec<Problem> = problems.iter().filter(|p| p.layer == Some(LayerName::User)).cloned().collect();
+        let own: Vec<Problem> = problems
+            .iter()
+            .filter(|p| p.layer == Some(LayerName::User))
+            .cloned()
+            .collect();
         resolved.refuse_user(store, views(&own));
         return true;
     }
-    let Some(good) = last_good(store) else { return false };
+    let Some(good) = last_good(store) else {
+        return false;
+    };
     let before = resolved.set.clone();
     for name in LayerName::ALL.into_iter().filter(|name| of(*name)) {
         resolved.set.take(name, good);
         if let Some(view) = resolved.views.get_mut(&name) {
             view.status = agent_api::LayerStatus::FellBack;
-            view.problems.extend(views(problems).into_iter().filter(|p| p.layer.as_deref() == Some(&view.name)));
+            view.problems.extend(
+                views(problems)
+                    .into_iter()
+                    .filter(|p| p.layer.as_deref() == Some(&view.name)),
+            );
         }
     }
     resolved.set != before
@@ -128,7 +158,11 @@ pub fn lenient(store: &Store, set: &LayerSet) -> Result<Result<Evaluation, Vec<P
 /// Sets of layers to send back: one alone, most suspect first, then more and more of them.
 fn reversions(set: &LayerSet, good: &LayerSet, blamed: &[LayerName]) -> Vec<Vec<LayerName>> {
     let differing = set.differing(good);
-    let mut order: Vec<LayerName> = blamed.iter().copied().filter(|name| differing.contains(name)).collect();
+    let mut order: Vec<LayerName> = blamed
+        .iter()
+        .copied()
+        .filter(|name| differing.contains(name))
+        .collect();
     for name in FIRST_TO_GO {
         if differing.contains(&name) && !order.contains(&name) {
             order.push(name);
@@ -146,8 +180,17 @@ mod tests {
     use durable::Digest;
 
     fn set(layers: &[(LayerName, &str)]) -> LayerSet {
-        let file = |text: &str| LayerFile { name: "a.json5".to_owned(), digest: Digest::of(text.as_bytes()) };
-        LayerSet { layers: layers.iter().map(|(name, text)| (*name, vec![file(text)])).collect(), locks: None }
+        let file = |text: &str| LayerFile {
+            name: "a.json5".to_owned(),
+            digest: Digest::of(text.as_bytes()),
+        };
+        LayerSet {
+            layers: layers
+                .iter()
+                .map(|(name, text)| (*name, vec![file(text)]))
+                .collect(),
+            locks: None,
+        }
     }
 
     #[test]
@@ -155,8 +198,14 @@ mod tests {
         use LayerName::{Base, Policy, User};
         let good = set(&[(Base, "1"), (User, "1"), (Policy, "1")]);
         let new = set(&[(Base, "2"), (User, "2"), (Policy, "1")]);
-        assert_eq!(reversions(&new, &good, &[]), [vec![User], vec![Base], vec![User, Base]]);
-        assert_eq!(reversions(&new, &good, &[Base, Policy]), [vec![Base], vec![User], vec![Base, User]]);
+        assert_eq!(
+            reversions(&new, &good, &[]),
+            [vec![User], vec![Base], vec![User, Base]]
+        );
+        assert_eq!(
+            reversions(&new, &good, &[Base, Policy]),
+            [vec![Base], vec![User], vec![Base, User]]
+        );
         assert!(reversions(&good, &good, &[Base]).is_empty());
     }
 }

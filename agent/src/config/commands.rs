@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use agent_api::{
-    ApplyReport, ConfigState, ExplainResponse, HiddenValue, HistoryEntry, HistoryResponse, Outcome, ProvenanceEntry,
-    QuarantineEntry, RefusedValue,
+    ApplyReport, ConfigState, ExplainResponse, HiddenValue, HistoryEntry, HistoryResponse, Outcome,
+    ProvenanceEntry, QuarantineEntry, RefusedValue,
 };
 use config_merge::{KeyPath, LayerName, Source};
 use jiff::Timestamp;
@@ -28,13 +28,28 @@ impl Engine {
     /// Answers one command. A caller that went away is no error.
     pub(super) fn command(&mut self, command: Command) {
         match command {
-            Command::PutUser { text, if_match, actor, until, reply } => {
+            Command::PutUser {
+                text,
+                if_match,
+                actor,
+                until,
+                reply,
+            } => {
                 let _ = reply.send(self.put_user(text, &if_match, &actor, until));
             }
-            Command::Rollback { number, actor, until, reply } => {
+            Command::Rollback {
+                number,
+                actor,
+                until,
+                reply,
+            } => {
                 let _ = reply.send(self.rollback(number, &actor, until));
             }
-            Command::Pause { lasts, actor, reply } => {
+            Command::Pause {
+                lasts,
+                actor,
+                reply,
+            } => {
                 let _ = reply.send(self.pause(lasts, &actor));
             }
             Command::Preview { user, reply } => {
@@ -55,15 +70,27 @@ impl Engine {
         }
     }
 
-    fn put_user(&mut self, text: Vec<u8>, if_match: &str, actor: &str, until: Option<Until>) -> Result<Edited, Error> {
+    fn put_user(
+        &mut self,
+        text: Vec<u8>,
+        if_match: &str,
+        actor: &str,
+        until: Option<Until>,
+    ) -> Result<Edited, Error> {
         let user = &self.store.ledger().user;
         let tag = etag(user);
         if if_match != "*" && if_match != tag {
-            return Err(Error::Stale { revision: user.revision, etag: tag });
+            return Err(Error::Stale {
+                revision: user.revision,
+                etag: tag,
+            });
         }
         let mut resolved = self.resolved()?;
         resolved.user = None;
-        let source = Source { file: USER_FILE.to_owned(), bytes: text };
+        let source = Source {
+            file: USER_FILE.to_owned(),
+            bytes: text,
+        };
         resolved.edited(&self.store, &[source], actor)?;
         let problems = resolved.problems_of(LayerName::User);
         if !problems.is_empty() {
@@ -78,20 +105,39 @@ impl Engine {
         if let Some(edit) = keep.clone() {
             self.store.append(Entry::User(edit))?;
         }
-        self.pursue(resolved, actor, Some(Waiter { until: until.unwrap_or(Until::Proved), reply }))?;
-        if let Some(attempt) = self.attempt.as_mut().filter(|attempt| keep.is_some() && attempt.user == keep) {
+        self.pursue(
+            resolved,
+            actor,
+            Some(Waiter {
+                until: until.unwrap_or(Until::Proved),
+                reply,
+            }),
+        )?;
+        if let Some(attempt) = self
+            .attempt
+            .as_mut()
+            .filter(|attempt| keep.is_some() && attempt.user == keep)
+        {
             attempt.kept = true;
             attempt.user_before = before;
         }
         let user = edit.unwrap_or_else(|| self.store.ledger().user.clone());
-        Ok(Edited { revision: user.revision, etag: etag(&user), report })
+        Ok(Edited {
+            revision: user.revision,
+            etag: etag(&user),
+            report,
+        })
     }
 
     /// An edit over the API that breaks a lock or bound is answered with every place at once.
     fn refuse_what_breaks_a_rule(&self, resolved: &Resolved) -> Result<(), Error> {
         let (layers, rules) = self.store.layers(&resolved.set)?;
         match config_merge::merge(&layers, &rules) {
-            Err(problems) if problems.iter().any(|problem| problem.layer == Some(LayerName::User)) => {
+            Err(problems)
+                if problems
+                    .iter()
+                    .any(|problem| problem.layer == Some(LayerName::User)) =>
+            {
                 Err(Error::Refused(super::resolve::views(&problems)))
             }
             _ => Ok(()),
@@ -104,11 +150,18 @@ impl Engine {
 
     /// Holds every layer of the operator at the content of that generation, and makes the user
     /// layer of then the user layer of now. The policy in force stays (ruling 2).
-    fn rollback(&mut self, number: u64, actor: &str, until: Option<Until>) -> Result<oneshot::Receiver<ApplyReport>, Error> {
+    fn rollback(
+        &mut self,
+        number: u64,
+        actor: &str,
+        until: Option<Until>,
+    ) -> Result<oneshot::Receiver<ApplyReport>, Error> {
         let target = self.kept(number)?.set.clone();
         let readings = Readings::read(&self.settings);
         for layer in [LayerName::Base, LayerName::Plan] {
-            let Some(Reading::Files(sources)) = readings.layers.get(&layer) else { continue };
+            let Some(Reading::Files(sources)) = readings.layers.get(&layer) else {
+                continue;
+            };
             let ignored = files_of(sources);
             let files = target.layers.get(&layer).cloned().unwrap_or_default();
             let pin = (ignored != files).then_some(Pin { ignored, files });
@@ -118,12 +171,28 @@ impl Engine {
             Some(Reading::Files(sources)) => files_of(sources),
             _ => self.store.ledger().user.seen.clone(),
         };
-        let files = target.layers.get(&LayerName::User).cloned().unwrap_or_default();
+        let files = target
+            .layers
+            .get(&LayerName::User)
+            .cloned()
+            .unwrap_or_default();
         let revision = self.store.ledger().user.revision + 1;
-        self.store.append(Entry::User(UserLayer { revision, files, seen, actor: actor.to_owned() }))?;
+        self.store.append(Entry::User(UserLayer {
+            revision,
+            files,
+            seen,
+            actor: actor.to_owned(),
+        }))?;
         let resolved = self.resolved()?;
         let (reply, report) = oneshot::channel();
-        self.pursue(resolved, actor, Some(Waiter { until: until.unwrap_or(Until::Proved), reply }))?;
+        self.pursue(
+            resolved,
+            actor,
+            Some(Waiter {
+                until: until.unwrap_or(Until::Proved),
+                reply,
+            }),
+        )?;
         if let Some(attempt) = &mut self.attempt {
             attempt.restores = Some(number);
         }
@@ -132,11 +201,13 @@ impl Engine {
 
     fn kept(&self, number: u64) -> Result<&super::ledger::Generation, Error> {
         let ledger = self.store.ledger();
-        ledger.generation(number).ok_or_else(|| Error::NoGeneration {
-            number,
-            oldest: ledger.generations.front().map_or(0, |g| g.number),
-            newest: ledger.generations.back().map_or(0, |g| g.number),
-        })
+        ledger
+            .generation(number)
+            .ok_or_else(|| Error::NoGeneration {
+                number,
+                oldest: ledger.generations.front().map_or(0, |g| g.number),
+                newest: ledger.generations.back().map_or(0, |g| g.number),
+            })
     }
 
     fn pause(&mut self, lasts: Duration, actor: &str) -> Result<Option<Timestamp>, Error> {
@@ -146,10 +217,13 @@ impl Engine {
             self.consider()?;
             return Ok(None);
         }
-        let until = Timestamp::now().checked_add(lasts).map_err(|_| Error::TooLong)?;
+        let until = Timestamp::now()
+            .checked_add(lasts)
+            .map_err(|_| Error::TooLong)?;
         self.store.append(Entry::Paused { until: Some(until) })?;
         tracing::info!(actor, %until, "paused: the document is left alone until then");
-        self.view.send_modify(|view| view.paused_until = Some(until.to_string()));
+        self.view
+            .send_modify(|view| view.paused_until = Some(until.to_string()));
         self.state(ConfigState::Paused);
         Ok(Some(until))
     }
@@ -166,22 +240,45 @@ impl Engine {
         let mut resolved = self.resolved()?;
         if let Some(bytes) = user {
             resolved.user = None;
-            resolved.edited(&self.store, &[Source { file: USER_FILE.to_owned(), bytes }], "diff")?;
-            resolved.user = resolved.user.or_else(|| Some(self.store.ledger().user.clone()));
+            resolved.edited(
+                &self.store,
+                &[Source {
+                    file: USER_FILE.to_owned(),
+                    bytes,
+                }],
+                "diff",
+            )?;
+            resolved.user = resolved
+                .user
+                .or_else(|| Some(self.store.ledger().user.clone()));
         }
         let mut problems = resolved.problems();
         if let Err(Error::Refused(more)) = self.refuse_what_breaks_a_rule(&resolved) {
             problems.extend(more);
         }
-        let choice = if problems.is_empty() { choose(&self.store, resolved, None, &[])? } else { Choice::Nothing(Vec::new()) };
+        let choice = if problems.is_empty() {
+            choose(&self.store, resolved, None, &[])?
+        } else {
+            Choice::Nothing(Vec::new())
+        };
         Ok(match choice {
             Choice::Nothing(more) => {
                 problems.extend(more);
-                Preview { document: None, changes: Vec::new(), paths: Vec::new(), problems }
+                Preview {
+                    document: None,
+                    changes: Vec::new(),
+                    paths: Vec::new(),
+                    problems,
+                }
             }
             Choice::Candidate(candidate) => {
                 let (changes, paths) = changes(self.current().as_ref(), &candidate.evaluation);
-                Preview { document: Some(candidate.evaluation.document), changes, paths, problems }
+                Preview {
+                    document: Some(candidate.evaluation.document),
+                    changes,
+                    paths,
+                    problems,
+                }
             }
         })
     }
@@ -197,7 +294,11 @@ impl Engine {
         });
         let quarantine = quarantine.collect();
         let Some(written) = &self.written else {
-            return Ok(Inspection { document: serde_json::Value::Null, provenance: Vec::new(), quarantine });
+            return Ok(Inspection {
+                document: serde_json::Value::Null,
+                provenance: Vec::new(),
+                quarantine,
+            });
         };
         let evaluation = lenient(&self.store, &written.set)?.map_err(Error::Layers)?;
         let entry = |(path, origin): (KeyPath, config_merge::Origin)| {
@@ -212,19 +313,31 @@ impl Engine {
             }
         };
         let provenance = evaluation.provenance.entries().map(entry).collect();
-        Ok(Inspection { document: config_merge::redact(&evaluation.document.value), provenance, quarantine })
+        Ok(Inspection {
+            document: config_merge::redact(&evaluation.document.value),
+            provenance,
+            quarantine,
+        })
     }
 
     fn explain(&self, path: &KeyPath) -> Result<ExplainResponse, Error> {
-        let Some(written) = &self.written else { return Ok(super::explain::unknown(path)) };
+        let Some(written) = &self.written else {
+            return Ok(super::explain::unknown(path));
+        };
         let (layers, rules) = self.store.layers(&written.set)?;
-        let evaluation = super::document::Evaluation::lenient(&layers, &rules).map_err(Error::Layers)?;
+        let evaluation =
+            super::document::Evaluation::lenient(&layers, &rules).map_err(Error::Layers)?;
         let mut answer = super::explain::explain(path, &evaluation, &rules);
         answer.since_generation = self.store.ledger().since(&answer.path);
         let view = self.view.borrow();
         let about = |problem: &&agent_api::ProblemView| problem.path == answer.path;
         let refused = view.problems.iter().filter(about).cloned();
-        let refused: Vec<RefusedValue> = refused.map(|problem| RefusedValue { value: None, problem }).collect();
+        let refused: Vec<RefusedValue> = refused
+            .map(|problem| RefusedValue {
+                value: None,
+                problem,
+            })
+            .collect();
         answer.refused.extend(refused);
         Ok(answer)
     }
@@ -241,23 +354,41 @@ impl Engine {
             changed: g.changed.clone(),
             reason: g.reason.clone(),
         };
-        HistoryResponse { generations: self.store.ledger().generations.iter().rev().map(entry).collect() }
+        HistoryResponse {
+            generations: self
+                .store
+                .ledger()
+                .generations
+                .iter()
+                .rev()
+                .map(entry)
+                .collect(),
+        }
     }
 
     fn user(&self) -> Result<UserText, Error> {
         let user = &self.store.ledger().user;
         let sources = self.store.sources(&user.files)?;
-        let text = sources.into_iter().flat_map(|source| source.bytes).collect();
-        Ok(UserText { etag: etag(user), text })
+        let text = sources
+            .into_iter()
+            .flat_map(|source| source.bytes)
+            .collect();
+        Ok(UserText {
+            etag: etag(user),
+            text,
+        })
     }
 
     /// Shows a report to everybody: log, view.
     pub(super) fn publish(&mut self, report: &ApplyReport) {
         match report.outcome {
-            Outcome::Proved | Outcome::NotProvable | Outcome::Pending => tracing::info!("{}", line(report)),
+            Outcome::Proved | Outcome::NotProvable | Outcome::Pending => {
+                tracing::info!("{}", line(report))
+            }
             _ => tracing::warn!("{}", line(report)),
         }
-        self.view.send_modify(|view| view.last_report = Some(report.clone()));
+        self.view
+            .send_modify(|view| view.last_report = Some(report.clone()));
     }
 
     /// Publishes, counts, and answers everybody who waits.
@@ -274,7 +405,12 @@ impl Engine {
         }
     }
 
-    pub(super) fn answer_refused(&self, waiter: Option<Waiter>, actor: &str, problems: Vec<agent_api::ProblemView>) {
+    pub(super) fn answer_refused(
+        &self,
+        waiter: Option<Waiter>,
+        actor: &str,
+        problems: Vec<agent_api::ProblemView>,
+    ) {
         let mut report = ApplyReport {
             generation: self.written.as_ref().map_or(0, |written| written.number),
             restores: None,
@@ -289,8 +425,15 @@ impl Engine {
             problems,
             waiting_for: None,
         };
-        if report.problems.iter().all(|problem| matches!(problem.kind.as_str(), "gateway" | "undone")) {
-            report.reason = Some("this document failed before on this version of the gateway and is in quarantine".to_owned());
+        if report
+            .problems
+            .iter()
+            .all(|problem| matches!(problem.kind.as_str(), "gateway" | "undone"))
+        {
+            report.reason = Some(
+                "this document failed before on this version of the gateway and is in quarantine"
+                    .to_owned(),
+            );
             report.outcome = Outcome::Quarantined;
         }
         self.answer(waiter.into_iter().collect(), &report);
@@ -299,5 +442,8 @@ impl Engine {
 
 /// A value that a lower layer said, as it goes over the wire.
 pub fn hidden(origin: &config_merge::Origin, value: Option<serde_json::Value>) -> HiddenValue {
-    HiddenValue { origin: origin_view(origin), value }
+    HiddenValue {
+        origin: origin_view(origin),
+        value,
+    }
 }

@@ -23,7 +23,9 @@ pub struct Document {
 
 impl std::fmt::Debug for Document {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Document").field("sha256", &self.sha256).finish_non_exhaustive()
+        f.debug_struct("Document")
+            .field("sha256", &self.sha256)
+            .finish_non_exhaustive()
     }
 }
 
@@ -32,7 +34,11 @@ impl Document {
     pub fn of(value: Value) -> Self {
         let bytes = config_merge::render(&value);
         let sha256 = Digest::of(&bytes);
-        Self { value, bytes, sha256 }
+        Self {
+            value,
+            bytes,
+            sha256,
+        }
     }
 }
 
@@ -77,8 +83,14 @@ pub struct DocumentFile {
 impl DocumentFile {
     /// The file that the settings name. Does no IO.
     pub fn new(settings: &Settings) -> Self {
-        let dir = settings.document.parent().filter(|dir| !dir.as_os_str().is_empty());
-        let name = settings.document.file_name().map(|name| name.to_string_lossy().into_owned());
+        let dir = settings
+            .document
+            .parent()
+            .filter(|dir| !dir.as_os_str().is_empty());
+        let name = settings
+            .document
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned());
         Self {
             target: Target {
                 dir: dir.map_or_else(|| ".".into(), ToOwned::to_owned),

@@ -16,7 +16,9 @@ const NAMED: usize = 8;
 impl Engine {
     /// Something happened to the document's file.
     pub(super) fn drifted(&mut self) -> Result<(), Error> {
-        let Some(written) = self.written.as_ref().filter(|_| !self.handing) else { return Ok(()) };
+        let Some(written) = self.written.as_ref().filter(|_| !self.handing) else {
+            return Ok(());
+        };
         let found = self.file.read();
         if found.as_deref() == Some(&*written.bytes) {
             self.fights.peace();
@@ -31,12 +33,23 @@ impl Engine {
             && let Ok(value) = serde_json::from_slice(bytes)
         {
             let sha256 = durable::Digest::of(bytes);
-            return self.adopt(Document { value, bytes: bytes.clone(), sha256 });
+            return self.adopt(Document {
+                value,
+                bytes: bytes.clone(),
+                sha256,
+            });
         }
         match self.fights.edit(Instant::now()) {
             Answer::Waiting => Ok(()),
             Answer::Later(delay) => {
-                self.note(DriftAction::Fight, &found, &format!("somebody keeps editing the document; it is put back in {} ms", delay.as_millis()));
+                self.note(
+                    DriftAction::Fight,
+                    &found,
+                    &format!(
+                        "somebody keeps editing the document; it is put back in {} ms",
+                        delay.as_millis()
+                    ),
+                );
                 Ok(())
             }
             Answer::Now => self.put_back(&found),
@@ -44,7 +57,9 @@ impl Engine {
     }
 
     fn put_back(&mut self, found: &Option<Vec<u8>>) -> Result<(), Error> {
-        let Some(written) = &self.written else { return Ok(()) };
+        let Some(written) = &self.written else {
+            return Ok(());
+        };
         self.file.write(&written.bytes)?;
         self.note(DriftAction::PutBack, found, "");
         Ok(())
@@ -53,7 +68,12 @@ impl Engine {
     /// Counts an edit and says what it touched.
     pub(super) fn note(&mut self, action: DriftAction, found: &Option<Vec<u8>>, detail: &str) {
         let paths = self.touched(found);
-        tracing::warn!(paths = paths.join(", "), detail, "somebody else edited the document: {}", word(action));
+        tracing::warn!(
+            paths = paths.join(", "),
+            detail,
+            "somebody else edited the document: {}",
+            word(action)
+        );
         self.metrics.drifted(action);
         let event = DriftEvent {
             at: Timestamp::now().to_string(),
@@ -65,11 +85,21 @@ impl Engine {
     }
 
     fn touched(&self, found: &Option<Vec<u8>>) -> Vec<String> {
-        let Some(current) = self.current() else { return Vec::new() };
-        let Some(found) = found else { return vec!["the whole file: it is gone or no regular file".to_owned()] };
-        let Ok(value) = serde_json::from_slice(found) else { return vec!["the whole file: it is no JSON".to_owned()] };
+        let Some(current) = self.current() else {
+            return Vec::new();
+        };
+        let Some(found) = found else {
+            return vec!["the whole file: it is gone or no regular file".to_owned()];
+        };
+        let Ok(value) = serde_json::from_slice(found) else {
+            return vec!["the whole file: it is no JSON".to_owned()];
+        };
         let changes = config_merge::changes(&current.value, &value);
-        changes.iter().take(NAMED).map(|change| change.path.to_string()).collect()
+        changes
+            .iter()
+            .take(NAMED)
+            .map(|change| change.path.to_string())
+            .collect()
     }
 }
 

@@ -6,6 +6,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use agent_api::{ConfigState, Outcome, ProblemView};
 use config_merge::LayerName;
@@ -31,6 +32,8 @@ use super::source::Readings;
 use super::store::Store;
 use super::view::View;
 
+/// How long after a failure of the disk it is tried again.
+const RETRY: Duration = Duration::from_secs(5);
 /// The document's index among the watched paths.
 const DOCUMENT: usize = 0;
 /// Callers that wait for the engine at one time.
@@ -72,8 +75,10 @@ pub struct Engine {
     pub(super) refusals: Vec<ProblemView>,
     /// When a layer that is not whole is given up on.
     pub(super) quiet_until: Option<Instant>,
-    /// A change waits for an absent gateway.
+    /// The gateway is absent.
     pub(super) waiting: Option<Waiting>,
+    /// Something could not be read or written: when it is tried again.
+    pub(super) retry_at: Option<Instant>,
     /// The gateway was allowed to start.
     pub(super) released: bool,
     /// The gateway is writing the document for us.
@@ -82,12 +87,12 @@ pub struct Engine {
     pub(super) revive: bool,
 }
 
-/// A wait for a gateway that does not answer.
+/// A gateway that does not answer.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Waiting {
     /// Since when.
     pub since: Instant,
-    /// It lasted so long that the change is written all the same.
+    /// It lasted so long that it was told, and that a change is written all the same.
     pub over: bool,
 }
 
@@ -103,7 +108,12 @@ enum Wake {
 
 impl Engine {
     /// Opens the state directory and becomes its owner; nothing else happens before `run`.
-    pub fn open(settings: Settings, gateway: Arc<dyn Gateway>, metrics: Metrics, gate: Gate) -> Result<(Self, Handle), Error> {
+    pub fn open(
+        settings: Settings,
+        gateway: Arc<dyn Gateway>,
+        metrics: Metrics,
+        gate: Gate,
+    ) -> Result<(Self, Handle), Error> {
         let store = Store::open(&settings.state)?;
         let presence = gateway.presence();
         let (sender, commands) = mpsc::channel(COMMANDS);
@@ -128,7 +138,11 @@ impl Engine {
             complaints: Vec::new(),
             refusals: Vec::new(),
             quiet_until: None,
-            waiting: None,
+            waiting: Some(Waiting {
+                since: Instant::now(),
+                over: false,
+            }),
+            retry_at: None,
             released: false,
             handing: false,
             revive: false,
@@ -143,7 +157,8 @@ impl Engine {
         self.boot().await?;
         loop {
             let modes = watcher.modes();
-            self.view.send_if_modified(|view| view.watch(&names, &modes));
+            self.view
+                .send_if_modified(|view| view.watch(&names, &modes));
             let timer = self.next_timer();
             let wake = tokio::select! {
                 () = drain.signalled() => Wake::Drained,
@@ -153,8 +168,10 @@ impl Engine {
                 Ok(()) = self.presence.changed() => Wake::Gateway,
                 () = sleep_until(timer.unwrap_or_else(far)), if timer.is_some() => Wake::Timer,
             };
-            if !self.wake(wake)? {
-                return Ok(());
+            match self.wake(wake) {
+                Ok(true) => {}
+                Ok(false) => return Ok(()),
+                Err(error) => self.stumble(&error),
             }
         }
     }
@@ -177,54 +194,131 @@ impl Engine {
     /// One watcher for everything, the document first: a node has few inotify instances.
     fn watcher(&self) -> Watcher {
         let document = std::iter::once(&self.settings.document);
-        let paths = document.chain(self.settings.layers.values()).chain(&self.settings.locks).cloned().collect();
-        Watcher::start(paths, watch::Settings { poll_interval: self.settings.poll, ..watch::Settings::default() })
+        let paths = document
+            .chain(self.settings.layers.values())
+            .chain(&self.settings.locks)
+            .cloned()
+            .collect();
+        Watcher::start(
+            paths,
+            watch::Settings {
+                poll_interval: self.settings.poll,
+                ..watch::Settings::default()
+            },
+        )
     }
 
     /// The names of what is watched, in the watcher's order.
     fn watched(&self) -> Vec<String> {
         let layers = self.settings.layers.keys().map(ToString::to_string);
         let locks = self.settings.locks.iter().map(|_| "locks".to_owned());
-        std::iter::once("document".to_owned()).chain(layers).chain(locks).collect()
+        std::iter::once("document".to_owned())
+            .chain(layers)
+            .chain(locks)
+            .collect()
     }
 
     fn files_changed(&mut self, change: &Change) -> Result<(), Error> {
         if change.contains(DOCUMENT) {
             self.drifted()?;
         }
-        if change.indices().any(|index| index != DOCUMENT) { self.consider() } else { Ok(()) }
+        if change.indices().any(|index| index != DOCUMENT) {
+            self.consider()
+        } else {
+            Ok(())
+        }
     }
 
     /// The next moment at which something is due.
     fn next_timer(&self) -> Option<Instant> {
-        let absent = self.waiting.filter(|waiting| !waiting.over).map(|waiting| waiting.since + self.settings.absent);
+        let absent = self
+            .waiting
+            .filter(|waiting| !waiting.over)
+            .map(|waiting| waiting.since + self.settings.absent);
         let pause = self.store.ledger().paused_until.map(in_that_time);
-        [self.quiet_until, absent, pause, self.fights.due()].into_iter().flatten().min()
+        let due = [
+            self.quiet_until,
+            absent,
+            pause,
+            self.fights.due(),
+            self.retry_at,
+        ];
+        due.into_iter().flatten().min()
+    }
+
+    /// A full disk, or a file that cannot be read: nothing is lost, and it is tried again.
+    fn stumble(&mut self, error: &Error) {
+        let reason = super::error::chain(error);
+        tracing::error!(
+            reason,
+            "the document cannot be taken care of now; trying again in {} s",
+            RETRY.as_secs()
+        );
+        self.work = None;
+        self.handing = false;
+        self.retry_at = Some(Instant::now() + RETRY);
+        match self.attempt.take() {
+            Some(attempt) => {
+                let report = attempt.report(Outcome::Failed, Some(reason));
+                self.finish(&report, attempt.waiters);
+            }
+            None => self.metrics.applied(Outcome::Failed),
+        }
     }
 
     fn timer(&mut self) -> Result<(), Error> {
+        if self.retry_at.is_some_and(|at| at <= Instant::now()) {
+            self.retry_at = None;
+        }
         if self.store.ledger().paused_until.is_some() && !self.is_paused() {
             self.end_pause()?;
         }
-        if let Some(waiting) = &mut self.waiting
-            && !waiting.over
-            && waiting.since.elapsed() >= self.settings.absent
-        {
-            waiting.over = true;
-            tracing::error!("the gateway has been absent for {} s: the change that waits for it is written now", self.settings.absent.as_secs());
-        }
+        self.tell_absence();
         self.drifted()?;
         self.consider()
     }
 
+    /// An absent gateway is no reason to undo anything; after a while it is one to tell.
+    fn tell_absence(&mut self) {
+        let patience = self.settings.absent;
+        let Some(waiting) = self
+            .waiting
+            .as_mut()
+            .filter(|waiting| !waiting.over && waiting.since.elapsed() >= patience)
+        else {
+            return;
+        };
+        waiting.over = true;
+        tracing::error!("the gateway has been absent for {} s", patience.as_secs());
+        self.metrics.absent();
+        if let Some(attempt) = &self.attempt {
+            let mut report = attempt.report(
+                Outcome::Pending,
+                Some("the gateway does not answer".to_owned()),
+            );
+            report.waiting_for = Some("the gateway".to_owned());
+            self.publish(&report);
+            self.state(ConfigState::Pending);
+        }
+    }
+
     fn gateway_changed(&mut self) -> Result<(), Error> {
         let presence = self.presence.borrow_and_update().clone();
-        self.view.send_modify(|view| view.presence = presence.clone());
+        self.view
+            .send_modify(|view| view.presence = presence.clone());
         if presence.version().is_none() {
+            self.waiting.get_or_insert(Waiting {
+                since: Instant::now(),
+                over: false,
+            });
             return Ok(());
         }
         self.waiting = None;
-        if self.attempt.is_none() { self.consider() } else { Ok(()) }
+        if self.attempt.is_none() {
+            self.consider()
+        } else {
+            Ok(())
+        }
     }
 
     /// Looks at the layers and starts what they ask for, if it is new.
@@ -252,7 +346,13 @@ impl Engine {
     }
 
     /// Starts the best candidate that these layers give.
-    pub(super) fn pursue(&mut self, resolved: Resolved, actor: &str, waiter: Option<Waiter>) -> Result<(), Error> {
+    pub(super) fn pursue(
+        &mut self,
+        mut resolved: Resolved,
+        actor: &str,
+        waiter: Option<Waiter>,
+    ) -> Result<(), Error> {
+        self.yield_to_user(&mut resolved)?;
         let version = self.version();
         match choose(&self.store, resolved, version.as_deref(), &self.blamed)? {
             Choice::Nothing(mut problems) => {
@@ -260,7 +360,8 @@ impl Engine {
                 self.complain(&problems);
                 self.state(ConfigState::Refused);
                 if self.written.is_none() {
-                    self.gate.close("there is no valid document: the layers have problems");
+                    self.gate
+                        .close("there is no valid document: the layers have problems");
                 }
                 self.answer_refused(waiter, actor, problems);
                 Ok(())
@@ -269,13 +370,22 @@ impl Engine {
         }
     }
 
-    fn take(&mut self, candidate: Candidate, actor: &str, mut waiter: Option<Waiter>) -> Result<(), Error> {
+    fn take(
+        &mut self,
+        candidate: Candidate,
+        actor: &str,
+        mut waiter: Option<Waiter>,
+    ) -> Result<(), Error> {
         if candidate.reverted.is_empty() {
             self.refusals.clear();
         } else {
             self.answer_refused(waiter.take(), actor, self.refusals.clone());
         }
-        let mut problems: Vec<ProblemView> = candidate.layers.iter().flat_map(|layer| layer.problems.clone()).collect();
+        let mut problems: Vec<ProblemView> = candidate
+            .layers
+            .iter()
+            .flat_map(|layer| layer.problems.clone())
+            .collect();
         problems.extend(self.refusals.clone());
         problems.extend(views(&candidate.evaluation.left_out));
         self.complain(&problems);
@@ -286,7 +396,10 @@ impl Engine {
     /// Says what stands in the way, once.
     fn complain(&mut self, problems: &[ProblemView]) {
         let known = std::mem::replace(&mut self.complaints, problems.to_vec());
-        let news: Vec<&ProblemView> = problems.iter().filter(|problem| !known.contains(problem) && !self.refusals.contains(problem)).collect();
+        let news: Vec<&ProblemView> = problems
+            .iter()
+            .filter(|problem| !known.contains(problem) && !self.refusals.contains(problem))
+            .collect();
         if !news.is_empty() {
             self.metrics.applied(Outcome::Refused);
         }
@@ -294,7 +407,9 @@ impl Engine {
             tracing::warn!("refused: {}", super::view::text(problem));
         }
         let problems = problems.to_vec();
-        self.view.send_if_modified(|view| std::mem::replace(&mut view.problems, problems.clone()) != problems);
+        self.view.send_if_modified(|view| {
+            std::mem::replace(&mut view.problems, problems.clone()) != problems
+        });
     }
 
     pub(super) fn version(&self) -> Option<String> {
@@ -306,18 +421,26 @@ impl Engine {
     }
 
     pub(super) fn is_paused(&self) -> bool {
-        self.store.ledger().paused_until.is_some_and(|until| until > Timestamp::now())
+        self.store
+            .ledger()
+            .paused_until
+            .is_some_and(|until| until > Timestamp::now())
     }
 
     pub(super) fn state(&mut self, state: ConfigState) {
-        self.view.send_if_modified(|view| std::mem::replace(&mut view.state, state) != state);
+        self.view
+            .send_if_modified(|view| std::mem::replace(&mut view.state, state) != state);
     }
 
     /// What is on disk, as a document.
     pub(super) fn current(&self) -> Option<Document> {
         let written = self.written.as_ref()?;
         let value = serde_json::from_slice(&written.bytes).ok()?;
-        Some(Document { value, bytes: written.bytes.to_vec(), sha256: written.sha256 })
+        Some(Document {
+            value,
+            bytes: written.bytes.to_vec(),
+            sha256: written.sha256,
+        })
     }
 }
 

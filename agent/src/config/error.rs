@@ -17,7 +17,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// A file of ours could not be read or written.
-    #[error("{0}")]
+    #[error(transparent)]
     Files(#[from] durable::Error),
     /// The layers have problems, all of them listed.
     #[error("the layers have {} problem(s)", .0.len())]
@@ -33,7 +33,9 @@ pub enum Error {
         newest: u64,
     },
     /// The user layer changed since the caller read it.
-    #[error("the user layer is at revision {revision} now (ETag {etag}): read it again, then repeat the change")]
+    #[error(
+        "the user layer is at revision {revision} now (ETag {etag}): read it again, then repeat the change"
+    )]
     Stale {
         /// Its revision.
         revision: u64,
@@ -65,4 +67,15 @@ impl Error {
             Self::Ended => "shutting_down",
         }
     }
+}
+
+/// An error with all its causes, in one line.
+pub fn chain(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(source) = cause {
+        text = format!("{text}: {source}");
+        cause = source.source();
+    }
+    text
 }

@@ -29,11 +29,25 @@ pub fn explain(path: &KeyPath, evaluation: &Evaluation, rules: &Rules) -> Explai
     if let Some(explanation) = evaluation.provenance.explain(path) {
         answer.origin = Some(origin_view(&explanation.origin));
         let redacted = |value: &serde_json::Value| config_merge::redact_value(path, value);
-        answer.hidden = explanation.hidden.iter().map(|(origin, value)| hidden(origin, value.as_ref().map(redacted))).collect();
+        answer.hidden = explanation
+            .hidden
+            .iter()
+            .map(|(origin, value)| hidden(origin, value.as_ref().map(redacted)))
+            .collect();
     }
-    let about = evaluation.left_out.iter().filter(|problem| problem.path == answer.path).cloned();
+    let about = evaluation
+        .left_out
+        .iter()
+        .filter(|problem| problem.path == answer.path)
+        .cloned();
     let about: Vec<_> = about.collect();
-    answer.refused = views(&about).into_iter().map(|problem| RefusedValue { value: None, problem }).collect();
+    answer.refused = views(&about)
+        .into_iter()
+        .map(|problem| RefusedValue {
+            value: None,
+            problem,
+        })
+        .collect();
     answer.locked_by = rules.lock_of(path).map(|lock| LockView {
         rule: lock.rule,
         file: lock.file,

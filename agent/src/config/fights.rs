@@ -49,11 +49,17 @@ impl Fights {
             self.last = Some(now);
             return Answer::Now;
         }
-        let over = self.last.is_none_or(|last| now.duration_since(last) > OVER_AFTER);
+        let over = self
+            .last
+            .is_none_or(|last| now.duration_since(last) > OVER_AFTER);
         self.in_a_row = if over { 1 } else { self.in_a_row + 1 };
         self.last = Some(now);
-        let Some(beyond) = self.in_a_row.checked_sub(AT_ONCE + 1) else { return Answer::Now };
-        let delay = Duration::from_millis(500).saturating_mul(1 << beyond.min(6)).min(LONGEST);
+        let Some(beyond) = self.in_a_row.checked_sub(AT_ONCE + 1) else {
+            return Answer::Now;
+        };
+        let delay = Duration::from_millis(500)
+            .saturating_mul(1 << beyond.min(6))
+            .min(LONGEST);
         self.due = Some(now + delay);
         Answer::Later(delay)
     }

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use agent_api::{ApplyReport, ChangeView, ExplainResponse, HistoryResponse, ProblemView, ProvenanceEntry};
+use agent_api::{
+    ApplyReport, ChangeView, ExplainResponse, HistoryResponse, ProblemView, ProvenanceEntry,
+};
 use config_merge::KeyPath;
 use jiff::Timestamp;
 use serde_json::Value;
@@ -18,17 +20,38 @@ use super::view::View;
 /// What the engine is asked to do. Each carries its way back.
 pub enum Command {
     /// Change the user layer.
-    PutUser { text: Vec<u8>, if_match: String, actor: String, until: Option<Until>, reply: Reply<Edited> },
+    PutUser {
+        text: Vec<u8>,
+        if_match: String,
+        actor: String,
+        until: Option<Until>,
+        reply: Reply<Edited>,
+    },
     /// Bring the layers of an older generation back.
-    Rollback { number: u64, actor: String, until: Option<Until>, reply: Reply<oneshot::Receiver<ApplyReport>> },
+    Rollback {
+        number: u64,
+        actor: String,
+        until: Option<Until>,
+        reply: Reply<oneshot::Receiver<ApplyReport>>,
+    },
     /// Leave the document alone for so long; zero ends that.
-    Pause { lasts: Duration, actor: String, reply: Reply<Option<Timestamp>> },
+    Pause {
+        lasts: Duration,
+        actor: String,
+        reply: Reply<Option<Timestamp>>,
+    },
     /// What would such a user layer change?
-    Preview { user: Option<Vec<u8>>, reply: Reply<Preview> },
+    Preview {
+        user: Option<Vec<u8>>,
+        reply: Reply<Preview>,
+    },
     /// The document, redacted, with the reason for each key.
     Inspect { reply: Reply<Inspection> },
     /// Everything about one key.
-    Explain { path: KeyPath, reply: Reply<ExplainResponse> },
+    Explain {
+        path: KeyPath,
+        reply: Reply<ExplainResponse>,
+    },
     /// Past generations.
     History { reply: Reply<HistoryResponse> },
     /// The user layer's text.
@@ -91,8 +114,16 @@ pub struct Handle {
 }
 
 impl Handle {
-    pub(super) fn new(commands: mpsc::Sender<Command>, view: watch::Receiver<View>, gateway: Arc<dyn Gateway>) -> Self {
-        Self { commands, view, gateway }
+    pub(super) fn new(
+        commands: mpsc::Sender<Command>,
+        view: watch::Receiver<View>,
+        gateway: Arc<dyn Gateway>,
+    ) -> Self {
+        Self {
+            commands,
+            view,
+            gateway,
+        }
     }
 
     /// What the engine last published.
@@ -101,27 +132,64 @@ impl Handle {
     }
 
     /// Changes the user layer and brings the report.
-    pub async fn put_user(&self, text: Vec<u8>, if_match: String, actor: String, until: Option<Until>) -> Result<Edited, Error> {
-        self.ask(|reply| Command::PutUser { text, if_match, actor, until, reply }).await
+    pub async fn put_user(
+        &self,
+        text: Vec<u8>,
+        if_match: String,
+        actor: String,
+        until: Option<Until>,
+    ) -> Result<Edited, Error> {
+        self.ask(|reply| Command::PutUser {
+            text,
+            if_match,
+            actor,
+            until,
+            reply,
+        })
+        .await
     }
 
     /// Brings an older generation back.
-    pub async fn rollback(&self, number: u64, actor: String, until: Option<Until>) -> Result<oneshot::Receiver<ApplyReport>, Error> {
-        self.ask(|reply| Command::Rollback { number, actor, until, reply }).await
+    pub async fn rollback(
+        &self,
+        number: u64,
+        actor: String,
+        until: Option<Until>,
+    ) -> Result<oneshot::Receiver<ApplyReport>, Error> {
+        self.ask(|reply| Command::Rollback {
+            number,
+            actor,
+            until,
+            reply,
+        })
+        .await
     }
 
     /// Leaves the document alone for so long.
     pub async fn pause(&self, lasts: Duration, actor: String) -> Result<Option<Timestamp>, Error> {
-        self.ask(|reply| Command::Pause { lasts, actor, reply }).await
+        self.ask(|reply| Command::Pause {
+            lasts,
+            actor,
+            reply,
+        })
+        .await
     }
 
     /// What such a user layer would change, what the gateway says of it, and how it would take it.
     pub async fn diff(&self, user: Option<Vec<u8>>) -> Result<(Preview, Check), Error> {
         let mut preview = self.ask(|reply| Command::Preview { user, reply }).await?;
         let Some(document) = &preview.document else {
-            return Ok((preview, Check::Unasked { why: "the layers have problems".to_owned() }));
+            return Ok((
+                preview,
+                Check::Unasked {
+                    why: "the layers have problems".to_owned(),
+                },
+            ));
         };
-        let (check, reloads) = tokio::join!(self.gateway.check(document, Purpose::Ask), self.gateway.reload_kinds(&preview.paths));
+        let (check, reloads) = tokio::join!(
+            self.gateway.check(document, Purpose::Ask),
+            self.gateway.reload_kinds(&preview.paths)
+        );
         for (change, reload) in preview.changes.iter_mut().zip(reloads) {
             change.reload = reload;
         }
@@ -150,7 +218,10 @@ impl Handle {
 
     async fn ask<T>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Result<T, Error> {
         let (reply, answer) = oneshot::channel();
-        self.commands.send(command(reply)).await.map_err(|_| Error::Ended)?;
+        self.commands
+            .send(command(reply))
+            .await
+            .map_err(|_| Error::Ended)?;
         answer.await.map_err(|_| Error::Ended)?
     }
 }

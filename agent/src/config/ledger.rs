@@ -225,7 +225,12 @@ impl Ledger {
     pub fn apply(&mut self, entry: Entry) {
         match entry {
             Entry::Written(generation) => self.written(generation),
-            Entry::Judged { number, outcome, proof, reason } => {
+            Entry::Judged {
+                number,
+                outcome,
+                proof,
+                reason,
+            } => {
                 if let Some(found) = self.generations.iter_mut().find(|g| g.number == number) {
                     found.outcome = outcome;
                     found.proof = proof;
@@ -233,12 +238,15 @@ impl Ledger {
                 }
             }
             Entry::Good { number, version } => {
-                self.good = self.generation(number).cloned().or(self.good.take());
+                self.good = self.generation(number).cloned().or_else(|| self.good.take());
                 self.good_version = version;
             }
             Entry::User(user) => self.user = user,
             Entry::Runtime { file } => self.runtime = file,
-            Entry::Pinned { layer, pin: Some(pin) } => {
+            Entry::Pinned {
+                layer,
+                pin: Some(pin),
+            } => {
                 self.pins.insert(layer, pin);
             }
             Entry::Pinned { layer, pin: None } => {
@@ -294,23 +302,42 @@ impl Ledger {
 
     /// The fewest entries that fold into this same state.
     pub fn compact(&self) -> Vec<Entry> {
-        let mut entries = vec![Entry::Counted { last: self.last_number }];
-        entries.extend(self.good.iter().filter(|g| self.generation(g.number).is_none()).cloned().map(Entry::Written));
+        let mut entries = vec![Entry::Counted {
+            last: self.last_number,
+        }];
+        let good = self.good.iter().map(|good| Entry::Good {
+            number: good.number,
+            version: self.good_version.clone(),
+        });
+        let is_old = |good: &&Generation| self.generation(good.number).is_none();
+        if let Some(old) = self.good.as_ref().filter(is_old) {
+            entries.push(Entry::Written(old.clone()));
+            entries.extend(good.clone());
+        }
         entries.extend(self.generations.iter().cloned().map(Entry::Written));
-        entries.extend(self.good.iter().map(|g| Entry::Good { number: g.number, version: self.good_version.clone() }));
+        entries.extend(good);
         entries.push(Entry::User(self.user.clone()));
-        entries.push(Entry::Runtime { file: self.runtime.clone() });
-        entries.extend(self.pins.iter().map(|(layer, pin)| Entry::Pinned { layer: *layer, pin: Some(pin.clone()) }));
+        entries.push(Entry::Runtime {
+            file: self.runtime.clone(),
+        });
+        entries.extend(self.pins.iter().map(|(layer, pin)| Entry::Pinned {
+            layer: *layer,
+            pin: Some(pin.clone()),
+        }));
         entries.extend(self.quarantine.iter().cloned().map(Entry::Quarantined));
-        entries.push(Entry::Paused { until: self.paused_until });
+        entries.push(Entry::Paused {
+            until: self.paused_until,
+        });
         entries
     }
 
     /// Every blob that something in the ledger still needs.
     pub fn digests(&self) -> impl Iterator<Item = Digest> {
-        let sets = self.generations.iter().chain(&self.good).flat_map(|g| {
-            g.set.layers.values().flatten().chain(&g.set.locks)
-        });
+        let sets = self
+            .generations
+            .iter()
+            .chain(&self.good)
+            .flat_map(|g| g.set.layers.values().flatten().chain(&g.set.locks));
         let pins = self.pins.values().flat_map(|pin| pin.files.iter());
         sets.chain(pins)
             .chain(&self.user.files)
@@ -322,7 +349,9 @@ impl Ledger {
 /// Whether a changed path is the path itself, above it or below it.
 fn covers(changed: &str, path: &str) -> bool {
     let below = |upper: &str, lower: &str| {
-        lower.strip_prefix(upper).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        lower
+            .strip_prefix(upper)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
     };
     changed.is_empty() || below(changed, path) || below(path, changed)
 }
@@ -348,13 +377,27 @@ mod tests {
 
     #[test]
     fn compaction_changes_nothing_that_is_asked_for() {
-        let mut entries: Vec<Entry> = (1..=70).map(|n| Entry::Written(generation(n, &["a"]))).collect();
-        entries.insert(3, Entry::Good { number: 3, version: Some("1".to_owned()) });
-        entries.push(Entry::Paused { until: Some(Timestamp::UNIX_EPOCH) });
+        let mut entries: Vec<Entry> = (1..=70)
+            .map(|n| Entry::Written(generation(n, &["a"])))
+            .collect();
+        entries.insert(
+            3,
+            Entry::Good {
+                number: 3,
+                version: Some("1".to_owned()),
+            },
+        );
+        entries.push(Entry::Paused {
+            until: Some(Timestamp::UNIX_EPOCH),
+        });
         let whole = Ledger::fold(entries);
         let small = Ledger::fold(whole.compact());
         assert_eq!(small.last_number, 70);
-        assert_eq!(small.good.as_ref().map(|g| g.number), Some(3), "the last good one outlives its place in history");
+        assert_eq!(
+            small.good.as_ref().map(|g| g.number),
+            Some(3),
+            "the last good one outlives its place in history"
+        );
         assert_eq!(small.good_version.as_deref(), Some("1"));
         assert_eq!(small.generations.len(), KEPT_GENERATIONS);
         assert_eq!(small.paused_until, whole.paused_until);
@@ -362,7 +405,10 @@ mod tests {
 
     #[test]
     fn numbers_are_not_given_twice_after_old_entries_went() {
-        let ledger = Ledger::fold([Entry::Counted { last: 9 }, Entry::Written(generation(4, &[]))]);
+        let ledger = Ledger::fold([
+            Entry::Counted { last: 9 },
+            Entry::Written(generation(4, &[])),
+        ]);
         assert_eq!(ledger.last_number, 9);
     }
 
@@ -377,7 +423,10 @@ mod tests {
             at: Timestamp::UNIX_EPOCH,
         }));
         assert!(ledger.quarantine_of(&Digest::of(b"x"), Some("1")).is_some());
-        assert!(ledger.quarantine_of(&Digest::of(b"x"), None).is_some(), "an unknown version proves nothing new");
+        assert!(
+            ledger.quarantine_of(&Digest::of(b"x"), None).is_some(),
+            "an unknown version proves nothing new"
+        );
         assert!(ledger.quarantine_of(&Digest::of(b"x"), Some("2")).is_none());
         assert!(ledger.quarantine_of(&Digest::of(b"y"), Some("1")).is_none());
     }
@@ -389,7 +438,12 @@ mod tests {
             Entry::Written(generation(2, &["logging.level"])),
             Entry::Written(generation(3, &["loggingx"])),
         ]);
-        for (path, since) in [("logging.level", Some(2)), ("logging", Some(2)), ("gateway.port", Some(1)), ("tools", None)] {
+        for (path, since) in [
+            ("logging.level", Some(2)),
+            ("logging", Some(2)),
+            ("gateway.port", Some(1)),
+            ("tools", None),
+        ] {
             assert_eq!(ledger.since(path), since, "{path}");
         }
     }

@@ -14,6 +14,7 @@ pub struct Metrics {
     generation: IntGauge,
     applies: IntCounterVec,
     rollbacks: IntCounter,
+    absences: IntCounter,
     drift: IntCounterVec,
     proof_seconds: Histogram,
     write_seconds: Histogram,
@@ -23,46 +24,84 @@ impl Metrics {
     /// Makes the families and registers them.
     pub fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
         let metrics = Self {
-            generation: IntGauge::new("pilotfish_config_generation", "Generation of the document on disk.")?,
+            generation: IntGauge::new(
+                "pilotfish_config_generation",
+                "Generation of the document on disk.",
+            )?,
             applies: IntCounterVec::new(
-                Opts::new("pilotfish_config_applies_total", "Changes of the document by what became of them."),
+                Opts::new(
+                    "pilotfish_config_applies_total",
+                    "Changes of the document by what became of them.",
+                ),
                 &["outcome"],
             )?,
-            rollbacks: IntCounter::new("pilotfish_config_rollbacks_total", "Changes that were undone.")?,
+            rollbacks: IntCounter::new(
+                "pilotfish_config_rollbacks_total",
+                "Changes that were undone.",
+            )?,
+            absences: IntCounter::new(
+                "pilotfish_gateway_absences_total",
+                "Times that the gateway was absent for longer than absent-after.",
+            )?,
             drift: IntCounterVec::new(
-                Opts::new("pilotfish_config_drift_total", "Edits of the document by others, by what was done."),
+                Opts::new(
+                    "pilotfish_config_drift_total",
+                    "Edits of the document by others, by what was done.",
+                ),
                 &["action"],
             )?,
             proof_seconds: Histogram::with_opts(
-                HistogramOpts::new("pilotfish_config_proof_seconds", "Time from a change to its proof.").buckets(BUCKETS.to_vec()),
+                HistogramOpts::new(
+                    "pilotfish_config_proof_seconds",
+                    "Time from a change to its proof.",
+                )
+                .buckets(BUCKETS.to_vec()),
             )?,
             write_seconds: Histogram::with_opts(
-                HistogramOpts::new("pilotfish_config_write_seconds", "Time from a change to the document on disk.")
-                    .buckets(vec![0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 1.0]),
+                HistogramOpts::new(
+                    "pilotfish_config_write_seconds",
+                    "Time from a change to the document on disk.",
+                )
+                .buckets(vec![0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 1.0]),
             )?,
         };
         registry.register(Box::new(metrics.generation.clone()))?;
         registry.register(Box::new(metrics.applies.clone()))?;
         registry.register(Box::new(metrics.rollbacks.clone()))?;
+        registry.register(Box::new(metrics.absences.clone()))?;
         registry.register(Box::new(metrics.drift.clone()))?;
         registry.register(Box::new(metrics.proof_seconds.clone()))?;
         registry.register(Box::new(metrics.write_seconds.clone()))?;
-        for outcome in [Outcome::Proved, Outcome::NotProvable, Outcome::Refused, Outcome::RolledBack, Outcome::Failed] {
+        for outcome in [
+            Outcome::Proved,
+            Outcome::NotProvable,
+            Outcome::Refused,
+            Outcome::RolledBack,
+            Outcome::Failed,
+        ] {
             metrics.applies.with_label_values(&[outcome_label(outcome)]);
         }
-        for action in [DriftAction::PutBack, DriftAction::Adopted, DriftAction::Conflict, DriftAction::Fight] {
+        for action in [
+            DriftAction::PutBack,
+            DriftAction::Adopted,
+            DriftAction::Conflict,
+            DriftAction::Fight,
+        ] {
             metrics.drift.with_label_values(&[action_label(action)]);
         }
         Ok(metrics)
     }
 
     pub(super) fn written(&self, generation: u64, took: Duration) {
-        self.generation.set(i64::try_from(generation).unwrap_or(i64::MAX));
+        self.generation
+            .set(i64::try_from(generation).unwrap_or(i64::MAX));
         self.write_seconds.observe(took.as_secs_f64());
     }
 
     pub(super) fn applied(&self, outcome: Outcome) {
-        self.applies.with_label_values(&[outcome_label(outcome)]).inc();
+        self.applies
+            .with_label_values(&[outcome_label(outcome)])
+            .inc();
     }
 
     pub(super) fn proved(&self, outcome: Outcome, seconds: f64) {
@@ -72,6 +111,10 @@ impl Metrics {
 
     pub(super) fn rolled_back(&self) {
         self.rollbacks.inc();
+    }
+
+    pub(super) fn absent(&self) {
+        self.absences.inc();
     }
 
     pub(super) fn drifted(&self, action: DriftAction) {

@@ -53,22 +53,42 @@ impl Resolved {
 
     /// All problems, of all layers.
     pub fn problems(&self) -> Vec<ProblemView> {
-        self.views.values().flat_map(|view| view.problems.iter()).chain(&self.fatal).cloned().collect()
+        self.views
+            .values()
+            .flat_map(|view| view.problems.iter())
+            .chain(&self.fatal)
+            .cloned()
+            .collect()
     }
 
     /// The problems of one layer.
     pub fn problems_of(&self, name: LayerName) -> Vec<ProblemView> {
-        self.views.get(&name).map(|view| view.problems.clone()).unwrap_or_default()
+        self.views
+            .get(&name)
+            .map(|view| view.problems.clone())
+            .unwrap_or_default()
     }
 
     /// A layer of the operator: base, plan or policy.
-    fn operator(&mut self, settings: &Settings, store: &Store, name: LayerName, reading: Option<&Reading>) -> Result<(), Error> {
-        let Some(reading) = reading else { return Ok(()) };
+    fn operator(
+        &mut self,
+        settings: &Settings,
+        store: &Store,
+        name: LayerName,
+        reading: Option<&Reading>,
+    ) -> Result<(), Error> {
+        let Some(reading) = reading else {
+            return Ok(());
+        };
         let problems = match reading {
             Reading::Files(sources) => match Layer::parse(name, sources) {
                 Ok(_) => {
                     let files = store.keep(sources)?;
-                    let pin = store.ledger().pins.get(&name).filter(|pin| pin.ignored == files);
+                    let pin = store
+                        .ledger()
+                        .pins
+                        .get(&name)
+                        .filter(|pin| pin.ignored == files);
                     let files = pin.map_or(files, |pin| pin.files.clone());
                     self.accept(name, files, LayerStatus::Ok, Vec::new());
                     return Ok(());
@@ -89,7 +109,13 @@ impl Resolved {
         }
     }
 
-    fn accept(&mut self, name: LayerName, files: LayerFiles, status: LayerStatus, problems: Vec<ProblemView>) {
+    fn accept(
+        &mut self,
+        name: LayerName,
+        files: LayerFiles,
+        status: LayerStatus,
+        problems: Vec<ProblemView>,
+    ) {
         let view = LayerView {
             name: name.to_string(),
             files: files.iter().map(|file| file.name.clone()).collect(),
@@ -104,21 +130,34 @@ impl Resolved {
 
     fn runtime(&mut self, store: &Store) {
         if let Some(file) = &store.ledger().runtime {
-            self.accept(LayerName::Runtime, vec![file.clone()], LayerStatus::Ok, Vec::new());
+            self.accept(
+                LayerName::Runtime,
+                vec![file.clone()],
+                LayerStatus::Ok,
+                Vec::new(),
+            );
         }
     }
 
     /// The user layer: a changed file is a new edit and wins, unless it states a lower revision.
-    fn user(&mut self, settings: &Settings, store: &Store, reading: Option<&Reading>) -> Result<(), Error> {
+    fn user(
+        &mut self,
+        settings: &Settings,
+        store: &Store,
+        reading: Option<&Reading>,
+    ) -> Result<(), Error> {
         let kept = &store.ledger().user;
         let (status, problems) = match reading {
             None => (LayerStatus::Ok, Vec::new()),
             Some(Reading::Broken(problems)) => (LayerStatus::FellBack, problems.clone()),
             Some(Reading::Missing) if kept.seen.is_empty() => (LayerStatus::Ok, Vec::new()),
-            Some(Reading::Missing) => {
-                (LayerStatus::FellBack, vec![missing(LayerName::User, &settings.layers[&LayerName::User])])
+            Some(Reading::Missing) => (
+                LayerStatus::FellBack,
+                vec![missing(LayerName::User, &settings.layers[&LayerName::User])],
+            ),
+            Some(Reading::Files(sources)) if files_of(sources) == kept.seen => {
+                (LayerStatus::Ok, Vec::new())
             }
-            Some(Reading::Files(sources)) if files_of(sources) == kept.seen => (LayerStatus::Ok, Vec::new()),
             Some(Reading::Files(sources)) => return self.edited(store, sources, FILE_ACTOR),
         };
         self.keep_user(kept, status, problems);
@@ -141,8 +180,17 @@ impl Resolved {
             return Ok(());
         }
         let files = store.keep(sources)?;
-        let seen = if actor == FILE_ACTOR { files.clone() } else { kept.seen.clone() };
-        let edit = UserLayer { revision: stated.max(kept.revision + 1), files, seen, actor: actor.to_owned() };
+        let seen = if actor == FILE_ACTOR {
+            files.clone()
+        } else {
+            kept.seen.clone()
+        };
+        let edit = UserLayer {
+            revision: stated.max(kept.revision + 1),
+            files,
+            seen,
+            actor: actor.to_owned(),
+        };
         self.keep_user(&edit, LayerStatus::Ok, Vec::new());
         self.user = Some(edit);
         Ok(())
@@ -156,7 +204,12 @@ impl Resolved {
 
     fn keep_user(&mut self, user: &UserLayer, status: LayerStatus, problems: Vec<ProblemView>) {
         let absent = user.files.is_empty() && status == LayerStatus::Ok;
-        self.accept(LayerName::User, user.files.clone(), if absent { LayerStatus::Absent } else { status }, problems);
+        self.accept(
+            LayerName::User,
+            user.files.clone(),
+            if absent { LayerStatus::Absent } else { status },
+            problems,
+        );
         if let Some(view) = self.views.get_mut(&LayerName::User) {
             view.revision = Some(user.revision);
             view.etag = Some(etag(user));
@@ -170,13 +223,15 @@ impl Resolved {
     fn locks(&mut self, store: &Store, reading: Option<&Reading>) -> Result<(), Error> {
         let problems = match reading {
             None => return Ok(()),
-            Some(Reading::Files(sources)) if sources.len() == 1 => match Rules::parse(&sources[0]) {
-                Ok(_) => {
-                    self.set.locks = store.keep(sources)?.pop();
-                    return Ok(());
+            Some(Reading::Files(sources)) if sources.len() == 1 => {
+                match Rules::parse(&sources[0]) {
+                    Ok(_) => {
+                        self.set.locks = store.keep(sources)?.pop();
+                        return Ok(());
+                    }
+                    Err(problems) => views(&problems),
                 }
-                Err(problems) => views(&problems),
-            },
+            }
             Some(Reading::Broken(problems)) => problems.clone(),
             Some(_) => vec![no_locks()],
         };
@@ -191,14 +246,17 @@ impl Resolved {
     }
 
     fn locks_problems(&mut self, problems: Vec<ProblemView>) {
-        let view = self.views.entry(LayerName::Policy).or_insert_with(|| LayerView {
-            name: LayerName::Policy.to_string(),
-            files: Vec::new(),
-            status: LayerStatus::FellBack,
-            problems: Vec::new(),
-            revision: None,
-            etag: None,
-        });
+        let view = self
+            .views
+            .entry(LayerName::Policy)
+            .or_insert_with(|| LayerView {
+                name: LayerName::Policy.to_string(),
+                files: Vec::new(),
+                status: LayerStatus::FellBack,
+                problems: Vec::new(),
+                revision: None,
+                etag: None,
+            });
         view.status = LayerStatus::FellBack;
         view.problems.extend(problems);
     }
@@ -218,7 +276,11 @@ pub fn etag(user: &UserLayer) -> String {
 /// The newest set that is known to be whole.
 pub fn last_good(store: &Store) -> Option<&LayerSet> {
     let ledger = store.ledger();
-    ledger.good.as_ref().or(ledger.generations.back()).map(|generation| &generation.set)
+    ledger
+        .good
+        .as_ref()
+        .or(ledger.generations.back())
+        .map(|generation| &generation.set)
 }
 
 /// Problems of the merge as they go over the wire.

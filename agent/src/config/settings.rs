@@ -51,6 +51,3 @@ pub struct Settings {
     /// The gateway's version, where the chart passes it.
     pub gateway_version: Option<String>,
 }
-
-/// Paths that the gateway itself writes in shared mode.
-pub const SHARED_PATHS: [&str; 2] = ["plugins.entries", "meta"];

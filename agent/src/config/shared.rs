@@ -17,25 +17,39 @@ const FILE: &str = "runtime.json";
 impl Engine {
     /// Takes in what the gateway wrote: allowed paths become the runtime layer, others go back.
     pub(super) fn adopt(&mut self, found: Document) -> Result<(), Error> {
-        let Some(current) = self.current() else { return Ok(()) };
-        let adoption = config_merge::adopt(&current.value, &found.value, &self.allowed(), &self.runtime()?);
+        let Some(current) = self.current() else {
+            return Ok(());
+        };
+        let adoption = config_merge::adopt(
+            &current.value,
+            &found.value,
+            &self.allowed(),
+            &self.runtime()?,
+        );
         let bytes = Some(found.bytes.clone());
         if adoption.adopted.is_empty() {
             self.note(DriftAction::PutBack, &bytes, "not among the shared paths");
         } else {
-            let detail = if adoption.foreign.is_empty() { "" } else { "edits of other paths are put back" };
+            let detail = if adoption.foreign.is_empty() {
+                ""
+            } else {
+                "edits of other paths are put back"
+            };
             self.note(DriftAction::Adopted, &bytes, detail);
             self.keep_runtime(&adoption.runtime)?;
         }
         for conflict in &adoption.conflicts {
-            self.note(DriftAction::Conflict, &bytes, &format!("{}: the gateway's newer value was taken", conflict.path));
+            self.note(
+                DriftAction::Conflict,
+                &bytes,
+                &format!("{}: the gateway's newer value was taken", conflict.path),
+            );
         }
         self.match_found(found)
     }
 
     fn keep_runtime(&mut self, runtime: &Value) -> Result<(), Error> {
-        let source = Source { file: FILE.to_owned(), bytes: config_merge::render(runtime) };
-        let file = self.store.keep(&[source])?.pop();
+        let file = self.store.keep(&[runtime_source(runtime)])?.pop();
         self.store.append(Entry::Runtime { file })
     }
 
@@ -53,7 +67,9 @@ impl Engine {
             return self.consider();
         }
         let number = self.store.ledger().last_number + 1;
-        let changed = self.current().map_or_else(Vec::new, |current| config_merge::changes(&current.value, &found.value));
+        let changed = self.current().map_or_else(Vec::new, |current| {
+            config_merge::changes(&current.value, &found.value)
+        });
         self.store.append(Entry::Written(Generation {
             number,
             at: jiff::Timestamp::now(),
@@ -61,7 +77,10 @@ impl Engine {
             set: resolved.set.clone(),
             actor: "gateway".to_owned(),
             restores: None,
-            changed: changed.iter().map(|change| change.path.to_string()).collect(),
+            changed: changed
+                .iter()
+                .map(|change| change.path.to_string())
+                .collect(),
             outcome: agent_api::Outcome::Proved,
             proof: None,
             reason: Some("the gateway wrote it itself".to_owned()),
@@ -70,38 +89,67 @@ impl Engine {
             let version = self.version();
             self.store.append(Entry::Good { number, version })?;
         }
-        self.view.send_modify(|view| view.wrote(number, &found.sha256));
-        self.written = Some(Written { number, set: resolved.set, bytes: found.bytes.into(), sha256: found.sha256 });
+        self.view
+            .send_modify(|view| view.wrote(number, &found.sha256));
+        self.written = Some(Written {
+            number,
+            set: resolved.set,
+            bytes: found.bytes.into(),
+            sha256: found.sha256,
+        });
         Ok(())
     }
 
     /// What the user now says of a path beats what the gateway once wrote there (ruling 10).
-    pub(super) fn yield_to_user(&mut self, before: &Value, after: &Value) -> Result<(), Error> {
+    pub(super) fn yield_to_user(&self, resolved: &mut Resolved) -> Result<(), Error> {
+        let (Some(edit), Some(_)) = (&resolved.user, &self.store.ledger().runtime) else {
+            return Ok(());
+        };
+        let before = self.user_value(&self.store.ledger().user.files)?;
+        let after = self.user_value(&edit.files)?;
         let mut runtime = self.runtime()?;
-        let taken = config_merge::yield_to_user(&mut runtime, before, after);
+        let taken = config_merge::yield_to_user(&mut runtime, &before, &after);
         if taken.is_empty() {
             return Ok(());
         }
         for path in &taken {
             tracing::info!(%path, "the user layer now says this itself: taken out of the runtime layer");
         }
-        self.keep_runtime(&runtime)
+        let files = self.store.keep(&[runtime_source(&runtime)])?;
+        resolved.set.layers.insert(LayerName::Runtime, files);
+        Ok(())
     }
 
     fn allowed(&self) -> Vec<Pattern> {
-        self.settings.shared_paths.iter().filter_map(|path| path.parse().ok()).collect()
+        self.settings
+            .shared_paths
+            .iter()
+            .filter_map(|path| path.parse().ok())
+            .collect()
     }
 
     fn runtime(&self) -> Result<Value, Error> {
-        let Some(file) = &self.store.ledger().runtime else { return Ok(json!({})) };
+        let Some(file) = &self.store.ledger().runtime else {
+            return Ok(json!({}));
+        };
         let sources = self.store.sources(std::slice::from_ref(file))?;
-        Ok(sources.first().and_then(|source| serde_json::from_slice(&source.bytes).ok()).unwrap_or_else(|| json!({})))
+        Ok(sources
+            .first()
+            .and_then(|source| serde_json::from_slice(&source.bytes).ok())
+            .unwrap_or_else(|| json!({})))
     }
 
-    /// What the user layer says alone, as one value.
-    pub(super) fn user_value(&self, files: &[super::ledger::LayerFile]) -> Result<Value, Error> {
+    /// What the user layer says alone, as one value; nothing where it only patches other layers.
+    fn user_value(&self, files: &[super::ledger::LayerFile]) -> Result<Value, Error> {
         let layer = self.store.layer(LayerName::User, files)?;
-        let merged = config_merge::merge(&[layer], &config_merge::Rules::none()).map_err(Error::Layers)?;
-        Ok(merged.document)
+        let merged = config_merge::merge(&[layer], &config_merge::Rules::none());
+        Ok(merged.map_or_else(|_| json!({}), |merged| merged.document))
+    }
+}
+
+fn runtime_source(runtime: &Value) -> Source {
+    Source {
+        file: FILE.to_owned(),
+        bytes: config_merge::render(runtime),
     }
 }

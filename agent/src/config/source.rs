@@ -39,7 +39,11 @@ pub struct Readings {
 impl Readings {
     /// Reads everything now.
     pub fn read(settings: &Settings) -> Self {
-        let layers = settings.layers.iter().map(|(name, path)| (*name, read(Some(*name), path))).collect();
+        let layers = settings
+            .layers
+            .iter()
+            .map(|(name, path)| (*name, read(Some(*name), path)))
+            .collect();
         let locks = settings.locks.as_deref().map(|path| read(None, path));
         Self { layers, locks }
     }
@@ -54,7 +58,9 @@ fn read(layer: Option<LayerName>, path: &Path) -> Reading {
 }
 
 fn file(layer: Option<LayerName>, path: &Path) -> Reading {
-    let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    let name = path
+        .file_name()
+        .map_or_else(String::new, |name| name.to_string_lossy().into_owned());
     match read_mounted_file(path, MAX_FILE_BYTES) {
         Ok(bytes) => Reading::Files(vec![Source { file: name, bytes }]),
         Err(error) if error.is_missing() => Reading::Missing,
@@ -67,21 +73,32 @@ fn directory(layer: Option<LayerName>, path: &Path) -> Reading {
     let outcomes = match read_mounted_dir(path, &accept, MAX_FILE_BYTES, MAX_FILES) {
         Ok(outcomes) => outcomes,
         Err(error) if error.is_missing() => return Reading::Missing,
-        Err(error) => return Reading::Broken(vec![unreadable(layer, &path.display().to_string(), &error)]),
+        Err(error) => {
+            return Reading::Broken(vec![unreadable(layer, &path.display().to_string(), &error)]);
+        }
     };
     let mut sources = Vec::new();
     let mut problems = Vec::new();
     for outcome in outcomes {
         match outcome {
-            Ok(found) => sources.push(Source { file: found.name, bytes: found.bytes }),
+            Ok(found) => sources.push(Source {
+                file: found.name,
+                bytes: found.bytes,
+            }),
             Err((name, error)) => problems.push(unreadable(layer, &name, &error)),
         }
     }
-    if problems.is_empty() { Reading::Files(sources) } else { Reading::Broken(problems) }
+    if problems.is_empty() {
+        Reading::Files(sources)
+    } else {
+        Reading::Broken(problems)
+    }
 }
 
 fn unreadable(layer: Option<LayerName>, file: &str, error: &durable::Error) -> ProblemView {
-    let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
+    let cause = std::error::Error::source(error)
+        .map(|cause| format!(": {cause}"))
+        .unwrap_or_default();
     ProblemView {
         layer: layer.map(|layer| layer.to_string()),
         file: file.to_owned(),
@@ -90,7 +107,8 @@ fn unreadable(layer: Option<LayerName>, file: &str, error: &durable::Error) -> P
         path: String::new(),
         kind: error.reason().to_owned(),
         message: format!("{error}{cause}"),
-        cure: "make it a readable regular file of at most 1 MiB inside the layer's directory".to_owned(),
+        cure: "make it a readable regular file of at most 1 MiB inside the layer's directory"
+            .to_owned(),
     }
 }
 
@@ -104,6 +122,7 @@ pub fn missing(layer: LayerName, path: &Path) -> ProblemView {
         path: String::new(),
         kind: "missing".to_owned(),
         message: format!("{} does not exist", path.display()),
-        cure: "mount it again, or make it an empty directory if this layer is to say nothing".to_owned(),
+        cure: "mount it again, or make it an empty directory if this layer is to say nothing"
+            .to_owned(),
     }
 }

@@ -6,9 +6,9 @@
 use std::collections::HashSet;
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use config_merge::{Layer, LayerName, Problem, Rules, Source};
+use config_merge::{Layer, LayerName, Rules, Source};
 use durable::{Blobs, Digest, Owner, Records};
 
 use super::Error;
@@ -37,11 +37,17 @@ impl Store {
             .recursive(true)
             .mode(0o700)
             .create(dir)
-            .map_err(|source| Error::MakeState { path: dir.to_path_buf(), source })?;
+            .map_err(|source| Error::MakeState {
+                path: dir.to_path_buf(),
+                source,
+            })?;
         let owner = Owner::claim(dir)?;
         let (records, entries) = Records::open(&dir.join("ledger"), MAX_LEDGER_BYTES)?;
         if records.cut_bytes() > 0 {
-            tracing::warn!(bytes = records.cut_bytes(), "the ledger ended in half an entry, which was cut off");
+            tracing::warn!(
+                bytes = records.cut_bytes(),
+                "the ledger ended in half an entry, which was cut off"
+            );
         }
         let mut store = Self {
             _owner: owner,
@@ -62,6 +68,12 @@ impl Store {
     pub fn append(&mut self, entry: Entry) -> Result<(), Error> {
         self.records.append(&entry)?;
         self.ledger.apply(entry);
+        Ok(())
+    }
+
+    /// Drops what nobody asks for any more, once much has gathered. Only while no change is on its
+    /// way: its bytes would go too.
+    pub fn tidy(&mut self) -> Result<(), Error> {
         if self.records.len_bytes() > COMPACT_ABOVE_BYTES {
             self.compact()?;
         }
@@ -87,7 +99,10 @@ impl Store {
     pub fn sources(&self, files: &[LayerFile]) -> Result<Vec<Source>, Error> {
         let read = |file: &LayerFile| {
             let bytes = self.blobs.get(&file.digest, MAX_BLOB_BYTES)?;
-            Ok(Source { file: file.name.clone(), bytes })
+            Ok(Source {
+                file: file.name.clone(),
+                bytes,
+            })
         };
         files.iter().map(read).collect()
     }
@@ -99,11 +114,18 @@ impl Store {
 
     /// Reads a whole set back, parsed, lowest layer first.
     pub fn layers(&self, set: &LayerSet) -> Result<(Vec<Layer>, Rules), Error> {
-        let layers = set.layers.iter().map(|(name, files)| self.layer(*name, files)).collect::<Result<_, _>>()?;
+        let layers = set
+            .layers
+            .iter()
+            .map(|(name, files)| self.layer(*name, files))
+            .collect::<Result<_, _>>()?;
         let rules = match &set.locks {
             None => Rules::none(),
             Some(file) => {
-                let source = Source { file: file.name.clone(), bytes: self.blobs.get(&file.digest, MAX_BLOB_BYTES)? };
+                let source = Source {
+                    file: file.name.clone(),
+                    bytes: self.blobs.get(&file.digest, MAX_BLOB_BYTES)?,
+                };
                 Rules::parse(&source).map_err(Error::Layers)?
             }
         };
@@ -113,16 +135,9 @@ impl Store {
 
 /// Names and digests of files, without keeping them.
 pub fn files_of(sources: &[Source]) -> LayerFiles {
-    let file = |source: &Source| LayerFile { name: source.file.clone(), digest: Digest::of(&source.bytes) };
+    let file = |source: &Source| LayerFile {
+        name: source.file.clone(),
+        digest: Digest::of(&source.bytes),
+    };
     sources.iter().map(file).collect()
-}
-
-/// Where the ledger lies, for messages.
-pub fn ledger_path(dir: &Path) -> PathBuf {
-    dir.join("ledger")
-}
-
-/// Problems as one list, for errors that carry several.
-pub fn listed(problems: &[Problem]) -> String {
-    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }

@@ -18,13 +18,22 @@ use super::view::changes;
 impl Engine {
     /// The change on its way failed, in a way that names no place: brings the last good layers back.
     pub(super) fn undo(&mut self, reason: String) -> Result<(), Error> {
-        let problem = self.attempt.as_ref().map(|attempt| super::view::undone(&attempt.changes, &reason));
+        let problem = self
+            .attempt
+            .as_ref()
+            .map(|attempt| super::view::undone(&attempt.changes, &reason));
         self.undo_because(reason, problem.into_iter().collect())
     }
 
     /// The change on its way failed, and these are the places.
-    pub(super) fn undo_because(&mut self, reason: String, problems: Vec<ProblemView>) -> Result<(), Error> {
-        let Some(attempt) = self.attempt.take() else { return Ok(()) };
+    pub(super) fn undo_because(
+        &mut self,
+        reason: String,
+        problems: Vec<ProblemView>,
+    ) -> Result<(), Error> {
+        let Some(attempt) = self.attempt.take() else {
+            return Ok(());
+        };
         if let Some(undo) = attempt.undo {
             return self.lost(undo, &reason, attempt.waiters);
         }
@@ -35,23 +44,37 @@ impl Engine {
         let mut report = attempt.report(Outcome::RolledBack, Some(reason.clone()));
         let Some(good) = self.store.ledger().good.clone() else {
             report.outcome = Outcome::Failed;
-            report.reason = Some(format!("{reason}; there is no last good document to go back to"));
+            report.reason = Some(format!(
+                "{reason}; there is no last good document to go back to"
+            ));
             self.judge(&report)?;
             self.finish(&report, attempt.waiters);
             return self.consider();
         };
         self.judge(&report)?;
-        tracing::warn!(generation = report.generation, reason, "undoing a change: the last good layers come back");
+        tracing::warn!(
+            generation = report.generation,
+            reason,
+            "undoing a change: the last good layers come back"
+        );
         self.metrics.rolled_back();
         self.restore(&good, report, attempt.waiters)
     }
 
     /// Writes the layers of a good generation and has them proved.
-    fn restore(&mut self, good: &Generation, report: ApplyReport, waiters: Vec<Waiter>) -> Result<(), Error> {
+    fn restore(
+        &mut self,
+        good: &Generation,
+        report: ApplyReport,
+        waiters: Vec<Waiter>,
+    ) -> Result<(), Error> {
         let evaluation = lenient(&self.store, &good.set)?.map_err(Error::Layers)?;
         let mut attempt = self.attempt_for(evaluation, good.set.clone(), &report.actor);
         attempt.restores = Some(good.number);
-        attempt.undo = Some(Undo { report, restores: good.number });
+        attempt.undo = Some(Undo {
+            report,
+            restores: good.number,
+        });
         attempt.waiters = waiters;
         let change = Change {
             document: Arc::clone(&attempt.document),
@@ -59,15 +82,35 @@ impl Engine {
             requires_restart: attempt.requires_restart(),
             revive: self.revive,
         };
+        if self.revive && !self.is_up() && !self.gateway.can_revive() {
+            let mut waiting = attempt
+                .undo
+                .as_ref()
+                .map(|undo| undo.report.clone())
+                .unwrap_or_else(|| attempt.report(Outcome::Pending, None));
+            waiting.outcome = Outcome::Pending;
+            waiting.waiting_for = Some(
+                "a new process of the gateway: the kubelet's liveness probe has to restart it"
+                    .to_owned(),
+            );
+            self.publish(&waiting);
+        }
         self.attempt = Some(attempt);
         self.state(agent_api::ConfigState::RollingBack);
         let gateway = Arc::clone(&self.gateway);
-        self.work = Some(Box::pin(async move { Step::Begun(gateway.begin(change).await) }));
+        self.work = Some(Box::pin(
+            async move { Step::Begun(gateway.begin(change).await) },
+        ));
         Ok(())
     }
 
     /// An attempt at a document that nobody proposed through the layers.
-    pub(super) fn attempt_for(&self, evaluation: Evaluation, set: LayerSet, actor: &str) -> Attempt {
+    pub(super) fn attempt_for(
+        &self,
+        evaluation: Evaluation,
+        set: LayerSet,
+        actor: &str,
+    ) -> Attempt {
         let before = self.current();
         let (changes, paths) = changes(before.as_ref(), &evaluation);
         Attempt {
@@ -92,10 +135,19 @@ impl Engine {
 
     /// The last good document is proved again: tell those who waited for the change.
     pub(super) fn undone(&mut self, proof: Proof) -> Result<(), Error> {
-        let Some(attempt) = self.attempt.take() else { return Ok(()) };
-        let Some(undo) = attempt.undo else { return Ok(()) };
+        let Some(attempt) = self.attempt.take() else {
+            return Ok(());
+        };
+        let Some(undo) = attempt.undo else {
+            return Ok(());
+        };
         let number = attempt.number.unwrap_or_default();
-        self.store.append(Entry::Judged { number, outcome: Outcome::Proved, proof: Some(proof), reason: None })?;
+        self.store.append(Entry::Judged {
+            number,
+            outcome: Outcome::Proved,
+            proof: Some(proof),
+            reason: None,
+        })?;
         let version = self.version();
         self.store.append(Entry::Good { number, version })?;
         self.view.send_modify(|view| view.good(number));
@@ -112,7 +164,9 @@ impl Engine {
         let mut report = undo.report;
         report.outcome = Outcome::Failed;
         let first = report.reason.take().unwrap_or_default();
-        report.reason = Some(format!("{first}; the last good document was put back and could not be proved: {reason}"));
+        report.reason = Some(format!(
+            "{first}; the last good document was put back and could not be proved: {reason}"
+        ));
         self.judge(&report)?;
         self.finish(&report, waiters);
         Ok(())
@@ -122,8 +176,13 @@ impl Engine {
     pub(super) fn supersede(&mut self) -> Result<(), Error> {
         self.work = None;
         self.handing = false;
-        let Some(attempt) = self.attempt.take() else { return Ok(()) };
-        let report = attempt.report(Outcome::Superseded, Some("a newer change took its place".to_owned()));
+        let Some(attempt) = self.attempt.take() else {
+            return Ok(());
+        };
+        let report = attempt.report(
+            Outcome::Superseded,
+            Some("a newer change took its place".to_owned()),
+        );
         let proved = attempt.proof.is_some();
         if attempt.number.is_some() && !proved {
             self.judge(&report)?;
@@ -136,20 +195,25 @@ impl Engine {
     pub(super) fn quarantine(&mut self, attempt: &Attempt, reason: &str) -> Result<(), Error> {
         let quarantine = Quarantine {
             sha256: attempt.document.sha256,
-            version: self.version().or_else(|| self.settings.gateway_version.clone()),
+            version: self
+                .version()
+                .or_else(|| self.settings.gateway_version.clone()),
             generation: attempt.number,
             reason: reason.to_owned(),
             at: Timestamp::now(),
         };
         self.store.append(Entry::Quarantined(quarantine))?;
         let count = self.store.ledger().quarantine.len();
-        self.view.send_modify(|view| view.quarantined = count as u64);
+        self.view
+            .send_modify(|view| view.quarantined = count as u64);
         Ok(())
     }
 
     /// The user layer goes back to what it was; its revision goes on.
     pub(super) fn give_user_back(&mut self, attempt: &Attempt) -> Result<(), Error> {
-        let Some(edit) = attempt.user.as_ref().filter(|_| attempt.kept) else { return Ok(()) };
+        let Some(edit) = attempt.user.as_ref().filter(|_| attempt.kept) else {
+            return Ok(());
+        };
         let back = UserLayer {
             revision: edit.revision + 1,
             actor: "agent".to_owned(),
@@ -168,8 +232,15 @@ impl Engine {
     }
 
     /// The gateway's issues, with the place in the layers that each comes from.
-    pub(super) fn located(&self, attempt: &Attempt, issues: &[Issue]) -> Result<Vec<ProblemView>, Error> {
+    pub(super) fn located(
+        &self,
+        attempt: &Attempt,
+        issues: &[Issue],
+    ) -> Result<Vec<ProblemView>, Error> {
         let evaluation = lenient(&self.store, &attempt.set)?.map_err(Error::Layers)?;
-        Ok(issues.iter().map(|issue| super::view::located(issue, &evaluation.provenance, &attempt.changes)).collect())
+        Ok(issues
+            .iter()
+            .map(|issue| super::view::located(issue, &evaluation.provenance, &attempt.changes))
+            .collect())
     }
 }

@@ -1,8 +1,8 @@
 //! What the engine shows of itself, and how its domain reads as text and on the wire.
 
 use agent_api::{
-    ApplyReport, ChangeView, ConfigState, DriftEvent, DriftMode, DriftView, LayerView, OriginView, Outcome, ProblemView,
-    Reload, WatchMode, WatchView,
+    ApplyReport, ChangeView, ConfigState, DriftEvent, DriftMode, DriftView, LayerView, OriginView,
+    Outcome, ProblemView, Reload, WatchMode, WatchView,
 };
 use config_merge::{KeyPath, LayerName, Origin, Provenance};
 use durable::Digest;
@@ -60,7 +60,11 @@ impl View {
             problems: Vec::new(),
             left_out: Vec::new(),
             last_report: None,
-            drift: DriftView { mode, count: 0, last: None },
+            drift: DriftView {
+                mode,
+                count: 0,
+                last: None,
+            },
             quarantined: 0,
             paused_until: None,
             presence,
@@ -92,11 +96,26 @@ impl View {
     }
 
     /// True when a watch changed its mode.
-    pub(super) fn watch(&mut self, names: &[String], modes: &[(std::path::PathBuf, watch::Mode)]) -> bool {
-        let new: Vec<WatchView> = names.iter().zip(modes).map(|(name, (_, mode))| watch_view(name, mode)).collect();
+    pub(super) fn watch(
+        &mut self,
+        names: &[String],
+        modes: &[(std::path::PathBuf, watch::Mode)],
+    ) -> bool {
+        let new: Vec<WatchView> = names
+            .iter()
+            .zip(modes)
+            .map(|(name, (_, mode))| watch_view(name, mode))
+            .collect();
         let changed = self.watches != new;
-        for view in new.iter().filter(|view| view.mode == WatchMode::Polling && !self.watches.contains(view)) {
-            tracing::warn!(watched = view.name, why = view.why, "inotify does not work here: it is polled");
+        for view in new
+            .iter()
+            .filter(|view| view.mode == WatchMode::Polling && !self.watches.contains(view))
+        {
+            tracing::warn!(
+                watched = view.name,
+                why = view.why,
+                "inotify does not work here: it is polled"
+            );
         }
         self.watches = new;
         changed
@@ -108,11 +127,18 @@ fn watch_view(name: &str, mode: &watch::Mode) -> WatchView {
         watch::Mode::Inotify => (WatchMode::Inotify, None),
         watch::Mode::Polling { why } => (WatchMode::Polling, Some(why.clone())),
     };
-    WatchView { name: name.to_owned(), mode, why }
+    WatchView {
+        name: name.to_owned(),
+        mode,
+        why,
+    }
 }
 
 /// What a new document changes, redacted, with the place that each change comes from.
-pub fn changes(before: Option<&Document>, evaluation: &Evaluation) -> (Vec<ChangeView>, Vec<KeyPath>) {
+pub fn changes(
+    before: Option<&Document>,
+    evaluation: &Evaluation,
+) -> (Vec<ChangeView>, Vec<KeyPath>) {
     let empty = serde_json::json!({});
     let from = before.map_or(&empty, |document| &document.value);
     let changes = config_merge::changes(from, &evaluation.document.value);
@@ -124,7 +150,11 @@ pub fn changes(before: Option<&Document>, evaluation: &Evaluation) -> (Vec<Chang
             from: change.from,
             to: change.to,
             reload: Reload::Unchecked,
-            origin: evaluation.provenance.origin(&change.path).as_ref().map(origin_view),
+            origin: evaluation
+                .provenance
+                .origin(&change.path)
+                .as_ref()
+                .map(origin_view),
         }
     };
     (changes.iter().map(view).collect(), paths)
@@ -132,14 +162,24 @@ pub fn changes(before: Option<&Document>, evaluation: &Evaluation) -> (Vec<Chang
 
 /// An origin as it goes over the wire.
 pub fn origin_view(origin: &Origin) -> OriginView {
-    OriginView { layer: origin.layer.to_string(), file: origin.file.clone(), line: origin.line, column: origin.column }
+    OriginView {
+        layer: origin.layer.to_string(),
+        file: origin.file.clone(),
+        line: origin.line,
+        column: origin.column,
+    }
 }
 
 /// The gateway's issue, with the place in the layers that it comes from.
 pub fn located(issue: &Issue, provenance: &Provenance, changes: &[ChangeView]) -> ProblemView {
     if issue.path.is_empty() {
-        let cure = "correct what was changed; the gateway takes this document as soon as it is valid";
-        return ProblemView { kind: "gateway".to_owned(), cure: cure.to_owned(), ..undone(changes, &issue.message) };
+        let cure =
+            "correct what was changed; the gateway takes this document as soon as it is valid";
+        return ProblemView {
+            kind: "gateway".to_owned(),
+            cure: cure.to_owned(),
+            ..undone(changes, &issue.message)
+        };
     }
     if let Some(change) = guilty(issue, changes) {
         return gateway_problem(change.path.clone(), change.origin.as_ref(), issue);
@@ -151,9 +191,18 @@ pub fn located(issue: &Issue, provenance: &Provenance, changes: &[ChangeView]) -
 /// The change that an issue speaks of: at its path, or below it. An unknown key is named in the message.
 fn guilty<'c>(issue: &Issue, changes: &'c [ChangeView]) -> Option<&'c ChangeView> {
     let below = |change: &&ChangeView| {
-        change.path.strip_prefix(&issue.path).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        change
+            .path
+            .strip_prefix(&issue.path)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
     };
-    let named = |change: &&ChangeView| change.path.rsplit('.').next().is_some_and(|key| issue.message.contains(&format!("\"{key}\"")));
+    let named = |change: &&ChangeView| {
+        change
+            .path
+            .rsplit('.')
+            .next()
+            .is_some_and(|key| issue.message.contains(&format!("\"{key}\"")))
+    };
     let mut near = changes.iter().filter(below);
     near.clone().find(named).or_else(|| near.next())
 }
@@ -167,7 +216,8 @@ fn gateway_problem(path: String, origin: Option<&OriginView>, issue: &Issue) -> 
         path,
         kind: "gateway".to_owned(),
         message: issue.message.clone(),
-        cure: "correct the value; the gateway takes this document as soon as it is valid".to_owned(),
+        cure: "correct the value; the gateway takes this document as soon as it is valid"
+            .to_owned(),
     }
 }
 
@@ -183,7 +233,9 @@ pub fn undone(changes: &[ChangeView], reason: &str) -> ProblemView {
         path: first.map(|change| change.path.clone()).unwrap_or_default(),
         kind: "undone".to_owned(),
         message: reason.to_owned(),
-        cure: "change the layer; this same document is not tried again on this version of the gateway".to_owned(),
+        cure:
+            "change the layer; this same document is not tried again on this version of the gateway"
+                .to_owned(),
     }
 }
 
@@ -208,9 +260,21 @@ pub fn text(problem: &ProblemView) -> String {
     if problem.line > 0 {
         place = format!("{place}:{}:{}", problem.line, problem.column);
     }
-    let layer = problem.layer.as_deref().map(|layer| format!(" ({layer})")).unwrap_or_default();
-    let path = if problem.path.is_empty() { String::new() } else { format!("{}: ", problem.path) };
-    let cure = if problem.cure.is_empty() { String::new() } else { format!(" — {}", problem.cure) };
+    let layer = problem
+        .layer
+        .as_deref()
+        .map(|layer| format!(" ({layer})"))
+        .unwrap_or_default();
+    let path = if problem.path.is_empty() {
+        String::new()
+    } else {
+        format!("{}: ", problem.path)
+    };
+    let cure = if problem.cure.is_empty() {
+        String::new()
+    } else {
+        format!(" — {}", problem.cure)
+    };
     format!("{place}{layer}: {path}{}{cure}", problem.message)
 }
 
@@ -221,24 +285,51 @@ pub fn line(report: &ApplyReport) -> String {
     let reason = report.reason.as_deref().unwrap_or_default();
     match report.outcome {
         Outcome::Proved => {
-            let restart = if report.requires_restart { "restarted" } else { "no restart" };
-            format!("applied generation {} in {seconds:.1} s: {changed}, {restart}", report.generation)
+            let restart = if report.requires_restart {
+                "restarted"
+            } else {
+                "no restart"
+            };
+            format!(
+                "applied generation {} in {seconds:.1} s: {changed}, {restart}",
+                report.generation
+            )
         }
-        Outcome::NotProvable => format!("wrote generation {} in {seconds:.1} s: {changed}; this release of the gateway cannot prove it", report.generation),
+        Outcome::NotProvable => format!(
+            "wrote generation {} in {seconds:.1} s: {changed}; this release of the gateway cannot prove it",
+            report.generation
+        ),
         Outcome::Refused => {
-            let problems = report.problems.iter().map(text).collect::<Vec<_>>().join("; ");
-            format!("refused: {problems}{}", if problems.is_empty() { reason } else { "" })
+            let problems = report
+                .problems
+                .iter()
+                .map(text)
+                .collect::<Vec<_>>()
+                .join("; ");
+            format!(
+                "refused: {problems}{}",
+                if problems.is_empty() { reason } else { "" }
+            )
         }
-        Outcome::RolledBack => format!("undid generation {} in {seconds:.1} s ({changed}): {reason}", report.generation),
+        Outcome::RolledBack => format!(
+            "undid generation {} in {seconds:.1} s ({changed}): {reason}",
+            report.generation
+        ),
         Outcome::Pending => format!("waiting: {reason} ({changed})"),
-        _ => format!("{:?} generation {}: {reason}", report.outcome, report.generation),
+        _ => format!(
+            "{:?} generation {}: {reason}",
+            report.outcome, report.generation
+        ),
     }
 }
 
 fn changed(changes: &[ChangeView]) -> String {
     const NAMED: usize = 3;
     let name = |change: &ChangeView| match &change.origin {
-        Some(origin) if origin.line > 0 => format!("{} ({}:{}:{})", change.path, origin.file, origin.line, origin.column),
+        Some(origin) if origin.line > 0 => format!(
+            "{} ({}:{}:{})",
+            change.path, origin.file, origin.line, origin.column
+        ),
         _ => change.path.clone(),
     };
     let mut names: Vec<String> = changes.iter().take(NAMED).map(name).collect();
@@ -254,5 +345,8 @@ fn changed(changes: &[ChangeView]) -> String {
 
 /// The layers that problems speak of.
 pub fn blamed(problems: &[ProblemView]) -> Vec<LayerName> {
-    problems.iter().filter_map(|problem| problem.layer.as_deref()?.parse().ok()).collect()
+    problems
+        .iter()
+        .filter_map(|problem| problem.layer.as_deref()?.parse().ok())
+        .collect()
 }

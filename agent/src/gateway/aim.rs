@@ -18,7 +18,10 @@ const CONNECT: Duration = Duration::from_millis(500);
 /// certificate cannot be read: nobody but the gateway beside us is ever told the token.
 pub fn endpoint(document: &Value) -> Option<Endpoint> {
     let gateway = &document["gateway"];
-    let port = gateway["port"].as_u64().and_then(|port| u16::try_from(port).ok()).unwrap_or(DEFAULT_PORT);
+    let port = gateway["port"]
+        .as_u64()
+        .and_then(|port| u16::try_from(port).ok())
+        .unwrap_or(DEFAULT_PORT);
     let host = match gateway["bind"].as_str() {
         Some("custom") => gateway["customBindHost"].as_str().unwrap_or("127.0.0.1"),
         _ => "127.0.0.1",
@@ -39,10 +42,15 @@ pub fn endpoint(document: &Value) -> Option<Endpoint> {
 /// What is wrong with the addresses that a gateway listens on, beyond the one we dial.
 pub fn wrong_reach(document: &Value, endpoint: &Endpoint) -> Option<String> {
     let outside = outside_address()?;
-    let open = TcpStream::connect_timeout(&SocketAddr::new(outside, endpoint.port), CONNECT).is_ok();
+    let open =
+        TcpStream::connect_timeout(&SocketAddr::new(outside, endpoint.port), CONNECT).is_ok();
     match document["gateway"]["bind"].as_str() {
-        Some("loopback") if open => Some(format!("the document says loopback, and it listens on {outside} too")),
-        Some("lan") if !open => Some(format!("the document says lan, and it does not listen on {outside}")),
+        Some("loopback") if open => Some(format!(
+            "the document says loopback, and it listens on {outside} too"
+        )),
+        Some("lan") if !open => Some(format!(
+            "the document says lan, and it does not listen on {outside}"
+        )),
         _ => None,
     }
 }
@@ -50,14 +58,18 @@ pub fn wrong_reach(document: &Value, endpoint: &Endpoint) -> Option<String> {
 /// Why there is nothing to dial for a document.
 pub fn why_nowhere(document: &Value) -> String {
     match document["gateway"]["customBindHost"].as_str() {
-        Some(host) if document["gateway"]["bind"] == "custom" => format!("this machine has no address {host:.64}"),
+        Some(host) if document["gateway"]["bind"] == "custom" => {
+            format!("this machine has no address {host:.64}")
+        }
         _ => "the certificate that it names cannot be read".to_owned(),
     }
 }
 
 /// An address of this machine that is not loopback.
 fn outside_address() -> Option<IpAddr> {
-    addresses().into_iter().find(|ip| !ip.is_loopback() && !matches!(ip, IpAddr::V4(ip) if ip.is_link_local()))
+    addresses()
+        .into_iter()
+        .find(|ip| !ip.is_loopback() && !matches!(ip, IpAddr::V4(ip) if ip.is_link_local()))
 }
 
 fn is_ours(ip: IpAddr) -> bool {
@@ -66,8 +78,12 @@ fn is_ours(ip: IpAddr) -> bool {
 
 /// The IPv4 addresses of this machine's interfaces.
 fn addresses() -> Vec<IpAddr> {
-    let address = |interface: nix::ifaddrs::InterfaceAddress| Some(IpAddr::V4(interface.address?.as_sockaddr_in()?.ip()));
-    nix::ifaddrs::getifaddrs().map(|all| all.filter_map(address).collect()).unwrap_or_default()
+    let address = |interface: nix::ifaddrs::InterfaceAddress| {
+        Some(IpAddr::V4(interface.address?.as_sockaddr_in()?.ip()))
+    };
+    nix::ifaddrs::getifaddrs()
+        .map(|all| all.filter_map(address).collect())
+        .unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -79,14 +95,30 @@ mod tests {
     fn the_document_says_where_to_dial() {
         let cases = [
             (json!({}), "127.0.0.1", 18789),
-            (json!({"gateway": {"bind": "lan", "port": 4000}}), "127.0.0.1", 4000),
-            (json!({"gateway": {"bind": "custom", "customBindHost": "127.0.0.9"}}), "127.0.0.9", 18789),
-            (json!({"gateway": {"bind": "custom", "customBindHost": "0.0.0.0"}}), "127.0.0.1", 18789),
+            (
+                json!({"gateway": {"bind": "lan", "port": 4000}}),
+                "127.0.0.1",
+                4000,
+            ),
+            (
+                json!({"gateway": {"bind": "custom", "customBindHost": "127.0.0.9"}}),
+                "127.0.0.9",
+                18789,
+            ),
+            (
+                json!({"gateway": {"bind": "custom", "customBindHost": "0.0.0.0"}}),
+                "127.0.0.1",
+                18789,
+            ),
             (json!({"gateway": {"port": 99999}}), "127.0.0.1", 18789),
         ];
         for (document, host, port) in cases {
             let found = endpoint(&document).unwrap();
-            assert_eq!((found.host.as_str(), found.port), (host, port), "{document}");
+            assert_eq!(
+                (found.host.as_str(), found.port),
+                (host, port),
+                "{document}"
+            );
         }
     }
 
@@ -100,7 +132,8 @@ mod tests {
 
     #[test]
     fn a_gateway_whose_certificate_cannot_be_read_is_not_dialled() {
-        let document = json!({"gateway": {"tls": {"enabled": true, "certPath": "/nowhere/cert.pem"}}});
+        let document =
+            json!({"gateway": {"tls": {"enabled": true, "certPath": "/nowhere/cert.pem"}}});
         assert!(endpoint(&document).is_none());
     }
 }

@@ -38,7 +38,11 @@ struct Kept {
 impl Asking {
     /// Does no IO.
     pub fn new(link: LinkHandle) -> Self {
-        Self { link, connection: Arc::default(), calls: std::sync::Mutex::default() }
+        Self {
+            link,
+            connection: Arc::default(),
+            calls: std::sync::Mutex::default(),
+        }
     }
 
     /// Asks whether the gateway would take a document. Only for one that cannot write.
@@ -46,7 +50,9 @@ impl Asking {
         let can = self.link.state().borrow().hello().map(|hello| hello.can);
         match can {
             None => return unasked("the gateway is not there"),
-            Some(can) if !can.hashes || !can.config_set => return unasked("this release cannot be asked safely"),
+            Some(can) if !can.hashes || !can.config_set => {
+                return unasked("this release cannot be asked safely");
+            }
             Some(_) => {}
         }
         if !self.afford(purpose) {
@@ -65,15 +71,25 @@ impl Asking {
         let connection = self.admin().await?;
         let raw = String::from_utf8_lossy(&document.bytes);
         for _ in 0..3 {
-            let base = connection.config_get(Parsed::Skip).await?.hash.unwrap_or_default();
+            let base = connection
+                .config_get(Parsed::Skip)
+                .await?
+                .hash
+                .unwrap_or_default();
             return Ok(match connection.config_check(&raw, &base).await? {
                 openclaw::Check::Valid => Check::Accepted,
-                openclaw::Check::Invalid(issues) => Check::Refused(issues.into_iter().map(issue).collect()),
+                openclaw::Check::Invalid(issues) => {
+                    Check::Refused(issues.into_iter().map(issue).collect())
+                }
                 openclaw::Check::Stale => continue,
-                openclaw::Check::Throttled { .. } => unasked("the gateway answers 30 checks a minute, and they are used up"),
+                openclaw::Check::Throttled { .. } => {
+                    unasked("the gateway answers 30 checks a minute, and they are used up")
+                }
                 openclaw::Check::Unavailable(why) => unasked(&why),
                 openclaw::Check::Wrote => {
-                    tracing::error!("the gateway wrote a document that it was asked to check: the setting `protection` is wrong");
+                    tracing::error!(
+                        "the gateway wrote a document that it was asked to check: the setting `protection` is wrong"
+                    );
                     Check::Accepted
                 }
             });
@@ -86,25 +102,39 @@ impl Asking {
         match self.write(document, &still).await {
             Ok(Write::Wrote { .. }) => Handed::Written,
             Ok(Write::Stale) => Handed::Stale,
-            Ok(Write::Invalid(issues)) => {
-                Handed::Refused { reason: issues.iter().map(|i| format!("{}: {}", i.path, i.message)).collect::<Vec<_>>().join("; ") }
-            }
-            Ok(Write::Throttled { .. }) => Handed::Refused { reason: "30 writes a minute are used up".to_owned() },
+            Ok(Write::Invalid(issues)) => Handed::Refused {
+                reason: issues
+                    .iter()
+                    .map(|i| format!("{}: {}", i.path, i.message))
+                    .collect::<Vec<_>>()
+                    .join("; "),
+            },
+            Ok(Write::Throttled { .. }) => Handed::Refused {
+                reason: "30 writes a minute are used up".to_owned(),
+            },
             Ok(Write::Unavailable(reason)) => Handed::Refused { reason },
             Err(error) => {
                 self.forget().await;
-                Handed::Refused { reason: error.reason().to_owned() }
+                Handed::Refused {
+                    reason: error.reason().to_owned(),
+                }
             }
         }
     }
 
     async fn write(&self, document: &Document, still: &Still) -> Result<Write, openclaw::Error> {
         let connection = self.admin().await?;
-        let base = connection.config_get(Parsed::Skip).await?.hash.unwrap_or_default();
+        let base = connection
+            .config_get(Parsed::Skip)
+            .await?
+            .hash
+            .unwrap_or_default();
         if !still() {
             return Ok(Write::Stale);
         }
-        connection.config_write(&String::from_utf8_lossy(&document.bytes), &base).await
+        connection
+            .config_write(&String::from_utf8_lossy(&document.bytes), &base)
+            .await
     }
 
     /// Makes the gateway read its secrets again; success is that nobody lacks one.
@@ -117,14 +147,20 @@ impl Asking {
             Ok(_) => Reloaded::All,
             Err(error) => {
                 self.forget().await;
-                Reloaded::Unasked { why: error.reason().to_owned() }
+                Reloaded::Unasked {
+                    why: error.reason().to_owned(),
+                }
             }
         }
     }
 
     async fn admin(&self) -> Result<Arc<Connection>, openclaw::Error> {
         let mut kept = self.connection.lock().await;
-        if let Some(connection) = kept.connection.as_ref().filter(|connection| connection.end().is_none()) {
+        if let Some(connection) = kept
+            .connection
+            .as_ref()
+            .filter(|connection| connection.end().is_none())
+        {
             let connection = Arc::clone(connection);
             kept.until = Some(Instant::now() + KEPT);
             return Ok(connection);
@@ -142,9 +178,14 @@ impl Asking {
     }
 
     fn afford(&self, purpose: Purpose) -> bool {
-        let Ok(mut calls) = self.calls.lock() else { return false };
+        let Ok(mut calls) = self.calls.lock() else {
+            return false;
+        };
         let now = Instant::now();
-        while calls.front().is_some_and(|call| now.duration_since(*call) > MINUTE) {
+        while calls
+            .front()
+            .is_some_and(|call| now.duration_since(*call) > MINUTE)
+        {
             calls.pop_front();
         }
         let affordable = purpose == Purpose::Apply || calls.len() < FOR_ASKERS;
@@ -158,7 +199,9 @@ impl Asking {
 async fn close_when_idle(connection: Arc<Mutex<Kept>>) {
     loop {
         let until = connection.lock().await.until;
-        let left = until.map(|until| until.saturating_duration_since(Instant::now())).unwrap_or_default();
+        let left = until
+            .map(|until| until.saturating_duration_since(Instant::now()))
+            .unwrap_or_default();
         if left.is_zero() {
             *connection.lock().await = Kept::default();
             return;
@@ -168,7 +211,9 @@ async fn close_when_idle(connection: Arc<Mutex<Kept>>) {
 }
 
 fn unasked(why: &str) -> Check {
-    Check::Unasked { why: why.to_owned() }
+    Check::Unasked {
+        why: why.to_owned(),
+    }
 }
 
 fn issue(issue: openclaw::Issue) -> Issue {
@@ -177,5 +222,8 @@ fn issue(issue: openclaw::Issue) -> Issue {
     } else {
         format!(" (allowed: {})", issue.allowed.join(", "))
     };
-    Issue { path: issue.path, message: format!("{}{allowed}", issue.message) }
+    Issue {
+        path: issue.path,
+        message: format!("{}{allowed}", issue.message),
+    }
 }

@@ -46,7 +46,10 @@ impl Child {
 
     /// Ends the process and starts another.
     pub fn restart(&self, why: &str) {
-        let _ = self.commands.try_send(Command::Restart { why: why.to_owned(), budget: BUDGET });
+        let _ = self.commands.try_send(Command::Restart {
+            why: why.to_owned(),
+            budget: BUDGET,
+        });
     }
 
     /// How often it has ended.
@@ -62,15 +65,22 @@ impl Child {
     /// What its last end says.
     pub fn ended(&self) -> Ended {
         let status = self.status.borrow();
-        let Some(exit) = status.last_exit.as_ref().filter(|exit| !exit.asked) else { return Ended::Otherwise };
+        let Some(exit) = status.last_exit.as_ref().filter(|exit| !exit.asked) else {
+            return Ended::Otherwise;
+        };
         match &exit.how {
             How::Code(78) => match refusal(&exit.console_tail) {
                 Refusal::Document => Ended::Refused(last_words(&exit.console_tail)),
                 Refusal::Lock => Ended::Otherwise,
-                Refusal::Other => Ended::Crashed(format!("exit code 78: {}", last_words(&exit.console_tail))),
+                Refusal::Other => {
+                    Ended::Crashed(format!("exit code 78: {}", last_words(&exit.console_tail)))
+                }
             },
             How::Code(0) => Ended::Otherwise,
-            How::Code(code) => Ended::Crashed(format!("exit code {code}: {}", last_words(&exit.console_tail))),
+            How::Code(code) => Ended::Crashed(format!(
+                "exit code {code}: {}",
+                last_words(&exit.console_tail)
+            )),
             How::Signal(_) | How::Unknown | How::NotStarted { .. } => Ended::Otherwise,
         }
     }
@@ -92,9 +102,29 @@ impl Child {
 fn last_words(console: &str) -> String {
     const SHOWN: usize = 300;
     let telling = |line: &&str| {
-        ["Invalid config", "failed to start", "start blocked", "startup failed", "Error"].iter().any(|word| line.contains(word))
+        [
+            "Invalid config",
+            "failed to start",
+            "start blocked",
+            "startup failed",
+            "Error",
+        ]
+        .iter()
+        .any(|word| line.contains(word))
     };
-    let line = console.lines().find(telling).or_else(|| console.lines().last()).unwrap_or_default();
-    let message = serde_json::from_str::<serde_json::Value>(line).ok().and_then(|json| Some(json["message"].as_str()?.to_owned()));
-    message.as_deref().unwrap_or(line).chars().filter(|c| !c.is_control()).take(SHOWN).collect()
+    let line = console
+        .lines()
+        .find(telling)
+        .or_else(|| console.lines().last())
+        .unwrap_or_default();
+    let message = serde_json::from_str::<serde_json::Value>(line)
+        .ok()
+        .and_then(|json| Some(json["message"].as_str()?.to_owned()));
+    message
+        .as_deref()
+        .unwrap_or(line)
+        .chars()
+        .filter(|c| !c.is_control())
+        .take(SHOWN)
+        .collect()
 }

@@ -38,15 +38,12 @@ impl Evidence {
         }
     }
 
-    /// The file to watch for news.
-    pub fn path(&self) -> Option<&Path> {
-        self.path.as_deref()
-    }
-
     /// What was said since the last look, oldest first.
     pub fn look(&mut self) -> Vec<Said> {
         let mut heard = Vec::new();
-        let Some((mut file, inode, length)) = self.path.as_deref().and_then(open) else { return heard };
+        let Some((mut file, inode, length)) = self.path.as_deref().and_then(open) else {
+            return heard;
+        };
         if inode != self.inode || length < self.offset {
             self.inode = inode;
             self.offset = 0;
@@ -54,7 +51,9 @@ impl Evidence {
         }
         let mut piece = vec![0; PIECE];
         while self.offset < length {
-            let read = file.seek(SeekFrom::Start(self.offset)).and_then(|_| file.read(&mut piece));
+            let read = file
+                .seek(SeekFrom::Start(self.offset))
+                .and_then(|_| file.read(&mut piece));
             let Ok(count @ 1..) = read else { break };
             self.offset += count as u64;
             self.hear(&piece[..count], &mut heard);
@@ -77,7 +76,11 @@ impl Evidence {
 }
 
 fn open(path: &Path) -> Option<(File, u64, u64)> {
-    let file = File::options().read(true).custom_flags(O_NOFOLLOW | O_NONBLOCK).open(path).ok()?;
+    let file = File::options()
+        .read(true)
+        .custom_flags(O_NOFOLLOW | O_NONBLOCK)
+        .open(path)
+        .ok()?;
     let found = file.metadata().ok()?;
     found.is_file().then(|| (file, found.ino(), found.len()))
 }

@@ -26,21 +26,36 @@ impl Kinds {
     pub async fn of(&self, link: &LinkHandle, paths: &[KeyPath]) -> Vec<Reload> {
         let asked: Vec<String> = paths.iter().map(ToString::to_string).collect();
         self.learn(link, &asked).await;
-        let Ok(known) = self.known.lock() else { return vec![Reload::Unchecked; paths.len()] };
-        asked.iter().map(|path| known.1.get(path).copied().unwrap_or(Reload::Unchecked)).collect()
+        let Ok(known) = self.known.lock() else {
+            return vec![Reload::Unchecked; paths.len()];
+        };
+        asked
+            .iter()
+            .map(|path| known.1.get(path).copied().unwrap_or(Reload::Unchecked))
+            .collect()
     }
 
     async fn learn(&self, link: &LinkHandle, paths: &[String]) {
-        let Some((version, connection)) = self.gateway(link) else { return };
+        let Some((version, connection)) = self.gateway(link) else {
+            return;
+        };
         let missing: Vec<&String> = {
-            let Ok(mut known) = self.known.lock() else { return };
+            let Ok(mut known) = self.known.lock() else {
+                return;
+            };
             if known.0 != version || known.1.len() > REMEMBERED {
                 *known = (version, HashMap::new());
             }
-            paths.iter().filter(|path| !known.1.contains_key(*path)).take(ASKED).collect()
+            paths
+                .iter()
+                .filter(|path| !known.1.contains_key(*path))
+                .take(ASKED)
+                .collect()
         };
         let answers = join_all(missing.iter().map(|path| connection.schema_lookup(path))).await;
-        let Ok(mut known) = self.known.lock() else { return };
+        let Ok(mut known) = self.known.lock() else {
+            return;
+        };
         for (path, answer) in missing.into_iter().zip(answers) {
             if let Ok(lookup) = answer {
                 known.1.insert(path.clone(), reload(lookup.reload_kind));
@@ -51,7 +66,10 @@ impl Kinds {
     fn gateway(&self, link: &LinkHandle) -> Option<(String, std::sync::Arc<openclaw::Connection>)> {
         let connection = link.connection().ok()?;
         let hello = connection.hello();
-        hello.can.schema_lookup.then(|| (hello.version.clone(), std::sync::Arc::clone(&connection)))
+        hello
+            .can
+            .schema_lookup
+            .then(|| (hello.version.clone(), std::sync::Arc::clone(&connection)))
     }
 }
 

@@ -24,8 +24,10 @@ use config_merge::KeyPath;
 use openclaw::{Endpoint, LinkHandle, probe};
 use tokio::sync::watch;
 
-use crate::config::gateway::{Change, Check, Gateway, Handed, Presence, Purpose, Reloaded, Still, Trial};
 use crate::config::Document;
+use crate::config::gateway::{
+    Change, Check, Gateway, Handed, Presence, Purpose, Reloaded, Still, Trial,
+};
 
 pub use aim::endpoint;
 pub use child::Child;
@@ -58,7 +60,10 @@ pub struct Patience {
 
 impl Default for Patience {
     fn default() -> Self {
-        Self { hot: Duration::from_secs(10), restart: Duration::from_secs(90) }
+        Self {
+            hot: Duration::from_secs(10),
+            restart: Duration::from_secs(90),
+        }
     }
 }
 
@@ -87,7 +92,17 @@ impl OpenClaw {
         tokens: Arc<Tokens>,
     ) -> Self {
         let asking = Asking::new(link.clone());
-        Self { link, presence, endpoint, protection, patience, child, tokens, asking, kinds: Kinds::default() }
+        Self {
+            link,
+            presence,
+            endpoint,
+            protection,
+            patience,
+            child,
+            tokens,
+            asking,
+            kinds: Kinds::default(),
+        }
     }
 
     /// Whether SIGUSR2 makes this release start anew inside its process.
@@ -120,7 +135,9 @@ impl Gateway for Arc<OpenClaw> {
     }
 
     async fn is_alive(&self, document: &Document) -> bool {
-        let Some(endpoint) = endpoint(&document.value) else { return false };
+        let Some(endpoint) = endpoint(&document.value) else {
+            return false;
+        };
         !matches!(
             probe::get(&endpoint, probe::Page::Healthz, Duration::from_secs(2)).await,
             probe::Probe::Closed | probe::Probe::Foreign { .. }
@@ -133,7 +150,9 @@ impl Gateway for Arc<OpenClaw> {
 
     async fn check(&self, document: &Document, purpose: Purpose) -> Check {
         if self.protection == Protection::None {
-            return Check::Unasked { why: "nothing keeps this gateway from writing, so it is not asked".to_owned() };
+            return Check::Unasked {
+                why: "nothing keeps this gateway from writing, so it is not asked".to_owned(),
+            };
         }
         self.asking.check(document, purpose).await
     }
@@ -152,7 +171,8 @@ impl Gateway for Arc<OpenClaw> {
 
     async fn reload_secrets(&self) -> Reloaded {
         let mut reloaded = self.asking.reload_secrets().await;
-        if matches!(&reloaded, Reloaded::Unasked { why } if why == "refused") && self.tokens.swap() {
+        if matches!(&reloaded, Reloaded::Unasked { why } if why == "refused") && self.tokens.swap()
+        {
             reloaded = self.asking.reload_secrets().await;
         }
         reloaded

@@ -28,7 +28,13 @@ impl Tokens {
     pub fn new(pair: watch::Receiver<Pair>) -> Self {
         let (tried, _) = watch::channel(pair.borrow().current.clone());
         let (accepted, _) = watch::channel(false);
-        Self { tried, pair, on_previous: AtomicBool::new(false), accepted, modern: AtomicBool::new(true) }
+        Self {
+            tried,
+            pair,
+            on_previous: AtomicBool::new(false),
+            accepted,
+            modern: AtomicBool::new(true),
+        }
     }
 
     /// Whether the gateway that answered last takes SIGUSR2 for a restart inside its process. An
@@ -57,9 +63,12 @@ impl Tokens {
     /// The token that is tried was refused: the other one is tried. False when there is none.
     pub fn swap(&self) -> bool {
         let pair = self.pair.borrow().clone();
-        let Some(previous) = pair.previous else { return false };
+        let Some(previous) = pair.previous else {
+            return false;
+        };
         let on_previous = !self.on_previous.fetch_xor(true, Ordering::Relaxed);
-        self.tried.send_replace(if on_previous { previous } else { pair.current });
+        self.tried
+            .send_replace(if on_previous { previous } else { pair.current });
         true
     }
 
@@ -105,8 +114,15 @@ pub async fn follow(link: LinkHandle, tokens: Arc<Tokens>, presence: watch::Send
 
 fn of(state: &LinkState) -> Presence {
     match state {
-        LinkState::Absent { reason, .. } => Presence::Absent { reason: (*reason).to_owned() },
-        LinkState::Refused { rejection, .. } => Presence::Refused { reason: rejection.message.clone() },
-        LinkState::Up(hello) => Presence::Up { version: hello.version.clone(), boot_id: hello.boot_id.clone() },
+        LinkState::Absent { reason, .. } => Presence::Absent {
+            reason: (*reason).to_owned(),
+        },
+        LinkState::Refused { rejection, .. } => Presence::Refused {
+            reason: rejection.message.clone(),
+        },
+        LinkState::Up(hello) => Presence::Up {
+            version: hello.version.clone(),
+            boot_id: hello.boot_id.clone(),
+        },
     }
 }

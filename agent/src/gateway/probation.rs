@@ -59,7 +59,9 @@ fn dead(trial: &mut OpenClawTrial) -> Option<String> {
     }
     trial.exits = exits;
     match child.ended() {
-        Ended::Refused(reason) | Ended::Crashed(reason) => Some(format!("the gateway ended during the probation: {reason}")),
+        Ended::Refused(reason) | Ended::Crashed(reason) => {
+            Some(format!("the gateway ended during the probation: {reason}"))
+        }
         Ended::Otherwise => None,
     }
 }
@@ -68,20 +70,33 @@ fn dead(trial: &mut OpenClawTrial) -> Option<String> {
 async fn worse(trial: &OpenClawTrial) -> Option<String> {
     let (failing, degraded) = trial.gateway.condition().await?;
     let touched: Vec<String> = trial.change.paths.iter().map(ToString::to_string).collect();
-    let new = |name: &&String| !trial.failing_before.contains(*name) && !PASSING.contains(&name.as_str());
-    if let Some(name) = failing.iter().filter(new).find(|name| touches(&touched, name)) {
+    let new =
+        |name: &&String| !trial.failing_before.contains(*name) && !PASSING.contains(&name.as_str());
+    if let Some(name) = failing
+        .iter()
+        .filter(new)
+        .find(|name| touches(&touched, name))
+    {
         return Some(format!("the gateway is not ready any more: {name}"));
     }
     degraded
         .difference(&trial.degraded_before)
-        .find(|path| touched.iter().any(|touched| path.starts_with(touched.as_str()) || touched.starts_with(path.as_str()) || touched.starts_with("secrets")))
+        .find(|path| {
+            touched.iter().any(|touched| {
+                path.starts_with(touched.as_str())
+                    || touched.starts_with(path.as_str())
+                    || touched.starts_with("secrets")
+            })
+        })
         .map(|path| format!("{path} has lost its secret"))
 }
 
 /// A channel that fails counts when its own settings, or plugins, were changed.
 fn touches(touched: &[String], failing: &str) -> bool {
     let channel = format!("channels.{failing}");
-    let own = |path: &String| path.starts_with(&channel) || path.starts_with("plugins") || path == "channels";
+    let own = |path: &String| {
+        path.starts_with(&channel) || path.starts_with("plugins") || path == "channels"
+    };
     failing.starts_with("agent-database") || touched.iter().any(own)
 }
 
@@ -90,15 +105,20 @@ impl OpenClaw {
     pub(super) async fn condition(&self) -> Option<(BTreeSet<String>, BTreeSet<String>)> {
         let connection = self.link.connection().ok()?;
         let endpoint = self.link.endpoint()?;
-        let (page, status) =
-            tokio::join!(probe::get(&endpoint, probe::Page::Readyz, Duration::from_secs(5)), connection.status());
+        let (page, status) = tokio::join!(
+            probe::get(&endpoint, probe::Page::Readyz, Duration::from_secs(5)),
+            connection.status()
+        );
         let failing = match page {
             probe::Probe::NotReady { failing, .. } => failing.into_iter().collect(),
             probe::Probe::Ready { .. } | probe::Probe::NoPage => BTreeSet::new(),
             _ => return None,
         };
         let owners = status.ok()?.degraded_secret_owners.unwrap_or_default();
-        Some((failing, owners.into_iter().flat_map(|owner| owner.paths).collect()))
+        Some((
+            failing,
+            owners.into_iter().flat_map(|owner| owner.paths).collect(),
+        ))
     }
 }
 
@@ -116,7 +136,11 @@ mod tests {
             ("channels.discord.token", "telegram", false),
             ("logging.level", "agent-database:main", true),
         ] {
-            assert_eq!(touches(&path(touched), failing), counts, "{touched} {failing}");
+            assert_eq!(
+                touches(&path(touched), failing),
+                counts,
+                "{touched} {failing}"
+            );
         }
     }
 }

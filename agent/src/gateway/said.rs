@@ -39,20 +39,35 @@ pub fn said(line: &str) -> Option<Said> {
     if let Some(text) = after("config reload skipped (invalid config): ") {
         return Some(Said::Skipped(text));
     }
-    if let Some(text) = after("config reload failed: ").or_else(|| after("config hot reload failed: ")) {
-        return (!PASSING.iter().any(|passing| text.starts_with(passing))).then_some(Said::ReloadFailed(text));
+    if let Some(text) =
+        after("config reload failed: ").or_else(|| after("config hot reload failed: "))
+    {
+        return (!PASSING.iter().any(|passing| text.starts_with(passing)))
+            .then_some(Said::ReloadFailed(text));
     }
     if let Some(text) = after("gateway startup failed: ") {
-        return Some(Said::StartupFailed(text.split(" Process will stay alive").next().unwrap_or_default().to_owned()));
+        return Some(Said::StartupFailed(
+            text.split(" Process will stay alive")
+                .next()
+                .unwrap_or_default()
+                .to_owned(),
+        ));
     }
     if message.starts_with("config hot reload applied") {
         return Some(Said::Applied);
     }
-    message.starts_with("config change requires gateway restart").then_some(Said::Restarting)
+    message
+        .starts_with("config change requires gateway restart")
+        .then_some(Said::Restarting)
 }
 
 fn bounded(text: &str) -> String {
-    text.lines().next().unwrap_or_default().chars().take(KEPT).collect()
+    text.lines()
+        .next()
+        .unwrap_or_default()
+        .chars()
+        .take(KEPT)
+        .collect()
 }
 
 /// Why a gateway ended with exit code 78, by its last words.
@@ -71,7 +86,8 @@ pub fn refusal(console: &str) -> Refusal {
     let has = |text: &str| console.contains(text);
     if has("another OpenClaw process owns") || has("another gateway instance is already") {
         Refusal::Lock
-    } else if has("Invalid config") || has("existing config is missing") || has("config is invalid") {
+    } else if has("Invalid config") || has("existing config is missing") || has("config is invalid")
+    {
         Refusal::Document
     } else {
         Refusal::Other
@@ -85,18 +101,38 @@ mod tests {
     #[test]
     fn lines_that_the_real_gateway_writes() {
         let cases = [
-            ("config change detected; evaluating reload (logging.level)", None),
-            ("config hot reload applied (tools.exec.mode)", Some(Said::Applied)),
-            ("config change requires gateway restart (gateway.tls) — preparing", Some(Said::Restarting)),
-            ("config reload skipped (invalid config): logging.level: Invalid input", Some(Said::Skipped("logging.level: Invalid input".to_owned()))),
-            ("config reload failed: GatewayDrainingError: gateway is draining for restart", None),
+            (
+                "config change detected; evaluating reload (logging.level)",
+                None,
+            ),
+            (
+                "config hot reload applied (tools.exec.mode)",
+                Some(Said::Applied),
+            ),
+            (
+                "config change requires gateway restart (gateway.tls) — preparing",
+                Some(Said::Restarting),
+            ),
+            (
+                "config reload skipped (invalid config): logging.level: Invalid input",
+                Some(Said::Skipped("logging.level: Invalid input".to_owned())),
+            ),
+            (
+                "config reload failed: GatewayDrainingError: gateway is draining for restart",
+                None,
+            ),
             (
                 "config reload failed: SecretRefResolutionError: JSON pointer segment \\\"missing\\\" does not exist.",
-                Some(Said::ReloadFailed("SecretRefResolutionError: JSON pointer segment \"missing\" does not exist.".to_owned())),
+                Some(Said::ReloadFailed(
+                    "SecretRefResolutionError: JSON pointer segment \"missing\" does not exist."
+                        .to_owned(),
+                )),
             ),
             (
                 "gateway startup failed: gateway tls: failed to load cert (Error: EACCES). Process will stay alive; fix the issue and restart.\\nError: at x",
-                Some(Said::StartupFailed("gateway tls: failed to load cert (Error: EACCES).".to_owned())),
+                Some(Said::StartupFailed(
+                    "gateway tls: failed to load cert (Error: EACCES).".to_owned(),
+                )),
             ),
         ];
         for (message, expected) in cases {
@@ -108,9 +144,18 @@ mod tests {
 
     #[test]
     fn only_the_document_is_answered_with_a_document() {
-        assert_eq!(refusal("Gateway failed to start: Invalid config at /x"), Refusal::Document);
-        assert_eq!(refusal("Gateway start blocked: existing config is missing gateway.mode"), Refusal::Document);
-        assert_eq!(refusal("another OpenClaw process owns gateway-lifecycle"), Refusal::Lock);
+        assert_eq!(
+            refusal("Gateway failed to start: Invalid config at /x"),
+            Refusal::Document
+        );
+        assert_eq!(
+            refusal("Gateway start blocked: existing config is missing gateway.mode"),
+            Refusal::Document
+        );
+        assert_eq!(
+            refusal("another OpenClaw process owns gateway-lifecycle"),
+            Refusal::Lock
+        );
         assert_eq!(refusal("migration failed"), Refusal::Other);
     }
 }

@@ -22,11 +22,20 @@ pub async fn taken(link: &LinkHandle) -> Reloaded {
         Err(error) => Err(error),
     };
     match status {
-        Err(error) => Reloaded::Unasked { why: error.reason().to_owned() },
+        Err(error) => Reloaded::Unasked {
+            why: error.reason().to_owned(),
+        },
         Ok(status) => {
             let owners = status.degraded_secret_owners.unwrap_or_default();
-            let names: Vec<String> = owners.iter().map(|owner| format!("{} {} ({})", owner.kind, owner.id, owner.paths.join(", "))).collect();
-            if names.is_empty() { Reloaded::All } else { Reloaded::Degraded(names) }
+            let names: Vec<String> = owners
+                .iter()
+                .map(|owner| format!("{} {} ({})", owner.kind, owner.id, owner.paths.join(", ")))
+                .collect();
+            if names.is_empty() {
+                Reloaded::All
+            } else {
+                Reloaded::Degraded(names)
+            }
         }
     }
 }

@@ -104,10 +104,17 @@ impl OpenClawTrial {
     fn hear(&mut self) -> Option<Verdict> {
         for said in self.evidence.look() {
             match said {
-                Said::Skipped(reason) => return Some(Verdict::Refused { issues: issues(&reason), reason }),
+                Said::Skipped(reason) => {
+                    return Some(Verdict::Refused {
+                        issues: issues(&reason),
+                        reason,
+                    });
+                }
                 Said::ReloadFailed(reason) => return Some(Verdict::Failed { reason }),
                 Said::StartupFailed(reason) => {
-                    return Some(Verdict::Failed { reason: format!("the gateway cannot start with it: {reason}") });
+                    return Some(Verdict::Failed {
+                        reason: format!("the gateway cannot start with it: {reason}"),
+                    });
                 }
                 Said::Applied => self.said_applied = true,
                 Said::Restarting => self.restarting = true,
@@ -142,14 +149,28 @@ impl OpenClawTrial {
     async fn judge(&mut self, snapshot: &ConfigSnapshot, clocks: &mut Clocks) -> Option<Verdict> {
         let age = clocks.written.elapsed();
         if !snapshot.valid && age > BEHIND {
-            let issues: Vec<Issue> = snapshot.issues.iter().map(|i| Issue { path: i.path.clone(), message: i.message.clone() }).collect();
-            return Some(Verdict::Refused { reason: first(&issues), issues });
+            let issues: Vec<Issue> = snapshot
+                .issues
+                .iter()
+                .map(|i| Issue {
+                    path: i.path.clone(),
+                    message: i.message.clone(),
+                })
+                .collect();
+            return Some(Verdict::Refused {
+                reason: first(&issues),
+                issues,
+            });
         }
         match snapshot.proved() {
             Some(true) if self.awaits_restart(age) => self.overdue(clocks).await,
-            Some(true) if snapshot.revision != self.revision_before || age > BEHIND => self.listener(Proof::Hash, clocks).await,
+            Some(true) if snapshot.revision != self.revision_before || age > BEHIND => {
+                self.listener(Proof::Hash, clocks).await
+            }
             None if self.said_applied => self.listener(Proof::Log, clocks).await,
-            None if self.booted_anew() || (age > NO_HASHES && !self.restarting) => self.listener(Proof::Listener, clocks).await,
+            None if self.booted_anew() || (age > NO_HASHES && !self.restarting) => {
+                self.listener(Proof::Listener, clocks).await
+            }
             _ => self.overdue(clocks).await,
         }
     }
@@ -175,11 +196,16 @@ impl OpenClawTrial {
             wrong_reach(&self.change.document.value, &expected)
         } else {
             match probe::get(&expected, probe::Page::Startupz, Duration::from_secs(1)).await {
-                probe::Probe::Ready { .. } | probe::Probe::NoPage | probe::Probe::NotReady { .. } => {
+                probe::Probe::Ready { .. }
+                | probe::Probe::NoPage
+                | probe::Probe::NotReady { .. } => {
                     self.gateway.aim(&self.change.document);
                     return None;
                 }
-                _ => Some(format!("it does not answer at {}:{}", expected.host, expected.port)),
+                _ => Some(format!(
+                    "it does not answer at {}:{}",
+                    expected.host, expected.port
+                )),
             }
         };
         let Some(wrong) = wrong else {
@@ -196,7 +222,11 @@ impl OpenClawTrial {
     /// The gateway answers and does not run with the document yet.
     async fn overdue(&mut self, clocks: &mut Clocks) -> Option<Verdict> {
         let restarts = self.change.requires_restart || self.restarting;
-        let patience = if restarts { self.gateway.patience.restart } else { self.gateway.patience.hot };
+        let patience = if restarts {
+            self.gateway.patience.restart
+        } else {
+            self.gateway.patience.hot
+        };
         if clocks.patience_from.elapsed() < patience {
             return None;
         }
@@ -204,13 +234,23 @@ impl OpenClawTrial {
             clocks.patience_from = Instant::now();
             return None;
         }
-        Some(Verdict::Failed { reason: format!("the gateway did not apply it within {} s", patience.as_secs()) })
+        Some(Verdict::Failed {
+            reason: format!(
+                "the gateway did not apply it within {} s",
+                patience.as_secs()
+            ),
+        })
     }
 
     /// Whether runs are under way that a restart waits for.
     async fn is_working(&self) -> bool {
-        let Ok(connection) = self.gateway.link.connection() else { return false };
-        connection.status().await.is_ok_and(|status| status.active > 0)
+        let Ok(connection) = self.gateway.link.connection() else {
+            return false;
+        };
+        connection
+            .status()
+            .await
+            .is_ok_and(|status| status.active > 0)
     }
 
     /// The gateway does not answer.
@@ -221,11 +261,17 @@ impl OpenClawTrial {
             return None;
         }
         let restarts = self.change.requires_restart || self.restarting;
-        if !(self.was_up && restarts) || clocks.patience_from.elapsed() < self.gateway.patience.restart {
+        if !(self.was_up && restarts)
+            || clocks.patience_from.elapsed() < self.gateway.patience.restart
+        {
             return None;
         }
         let patience = self.gateway.patience.restart.as_secs();
-        Some(Verdict::Failed { reason: format!("the gateway restarted for it and did not come back within {patience} s") })
+        Some(Verdict::Failed {
+            reason: format!(
+                "the gateway restarted for it and did not come back within {patience} s"
+            ),
+        })
     }
 
     /// It may listen where the new document says, or still where it did before.
@@ -236,13 +282,19 @@ impl OpenClawTrial {
         }
         clocks.dialled = Instant::now();
         self.gateway.endpoint.send_modify(|now| {
-            *now = if *now == new { self.endpoint_before.clone() } else { new };
+            *now = if *now == new {
+                self.endpoint_before.clone()
+            } else {
+                new
+            };
         });
     }
 
     /// Brings a dead gateway back: it starts anew inside its process, else in a new one.
     async fn revive(&self, clocks: &mut Clocks) {
-        let Some(child) = &self.gateway.child else { return };
+        let Some(child) = &self.gateway.child else {
+            return;
+        };
         match clocks.revived {
             None if child.is_running() && self.gateway.restarts_inside() => {
                 tracing::warn!("the gateway's port is closed: telling it to start anew (SIGUSR2)");
@@ -291,7 +343,13 @@ impl OpenClawTrial {
 impl Trial for OpenClawTrial {
     async fn prove(&mut self) -> Verdict {
         let now = Instant::now();
-        let mut clocks = Clocks { written: now, patience_from: now, mismatch_since: None, dialled: now, revived: None };
+        let mut clocks = Clocks {
+            written: now,
+            patience_from: now,
+            mismatch_since: None,
+            dialled: now,
+            revived: None,
+        };
         if self.was_up && !self.change.revive {
             let _ = timeout(Duration::from_millis(400), self.remember()).await;
         }
@@ -316,7 +374,9 @@ impl Trial for OpenClawTrial {
 /// The revision in the file, of a gateway that is there and not busy.
 async fn revision(gateway: &OpenClaw) -> Option<String> {
     let connection = gateway.link.connection().ok()?;
-    let snapshot = timeout(Duration::from_secs(1), connection.config_get(Parsed::Skip)).await.ok()?;
+    let snapshot = timeout(Duration::from_secs(1), connection.config_get(Parsed::Skip))
+        .await
+        .ok()?;
     snapshot.ok()?.revision
 }
 
@@ -336,13 +396,18 @@ fn boot_id(presence: &Presence) -> Option<String> {
 
 /// Accepted, and yet not so.
 fn silently(wrong: &str) -> Verdict {
-    Verdict::Failed { reason: format!("the gateway took the document without a word, but {wrong}") }
+    Verdict::Failed {
+        reason: format!("the gateway took the document without a word, but {wrong}"),
+    }
 }
 
 /// The log names a path and a message.
 fn issues(reason: &str) -> Vec<Issue> {
     let (path, message) = reason.split_once(": ").unwrap_or(("", reason));
-    vec![Issue { path: path.to_owned(), message: message.to_owned() }]
+    vec![Issue {
+        path: path.to_owned(),
+        message: message.to_owned(),
+    }]
 }
 
 fn first(issues: &[Issue]) -> String {

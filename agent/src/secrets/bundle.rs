@@ -33,7 +33,9 @@ pub enum Error {
         source: durable::Error,
     },
     /// One secret is no text.
-    #[error("the secret {name} is not UTF-8: the gateway reads text only; encode it, for example as base64")]
+    #[error(
+        "the secret {name} is not UTF-8: the gateway reads text only; encode it, for example as base64"
+    )]
     NotText {
         /// Its name.
         name: String,
@@ -69,12 +71,23 @@ struct Secrets<'a>(std::collections::BTreeMap<&'a str, &'a str>);
 impl Bundle {
     /// Does no IO.
     pub fn new(settings: &Settings) -> Self {
-        let dir = settings.out.parent().map_or_else(|| PathBuf::from("."), ToOwned::to_owned);
-        let name = settings.out.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        let dir = settings
+            .out
+            .parent()
+            .map_or_else(|| PathBuf::from("."), ToOwned::to_owned);
+        let name = settings
+            .out
+            .file_name()
+            .map_or_else(String::new, |name| name.to_string_lossy().into_owned());
         Self {
             source: settings.source.clone(),
             out: settings.out.clone(),
-            target: Target { dir, name, mode: 0o600, owner: settings.owner },
+            target: Target {
+                dir,
+                name,
+                mode: 0o600,
+                owner: settings.owner,
+            },
         }
     }
 
@@ -82,17 +95,25 @@ impl Bundle {
     pub fn write(&self) -> Result<Written, Error> {
         let accept = |name: &str| !name.starts_with('.');
         let outcomes = read_mounted_dir(&self.source, &accept, MAX_SECRET_BYTES, MAX_SECRETS)
-            .map_err(|source| Error::Read { path: self.source.clone(), source })?;
+            .map_err(|source| Error::Read {
+                path: self.source.clone(),
+                source,
+            })?;
         let mut found = Vec::new();
         for outcome in outcomes {
             let one = outcome.map_err(|(name, source)| Error::One { name, source })?;
             found.push((one.name, Zeroizing::new(one.bytes)));
         }
         if found.is_empty() {
-            return Err(Error::Empty { path: self.source.clone() });
+            return Err(Error::Empty {
+                path: self.source.clone(),
+            });
         }
         let bytes = render(&found)?;
-        self.target.write(&bytes).map_err(|source| Error::Write { path: self.out.clone(), source })
+        self.target.write(&bytes).map_err(|source| Error::Write {
+            path: self.out.clone(),
+            source,
+        })
     }
 }
 
@@ -104,7 +125,10 @@ fn render(found: &[(String, Zeroizing<Vec<u8>>)]) -> Result<Zeroizing<Vec<u8>>, 
         let text = text.strip_suffix('\n').unwrap_or(text);
         secrets.insert(name.as_str(), text.strip_suffix('\r').unwrap_or(text));
     }
-    let capacity = found.iter().map(|(name, bytes)| name.len() + 2 * bytes.len() + 8).sum();
+    let capacity = found
+        .iter()
+        .map(|(name, bytes)| name.len() + 2 * bytes.len() + 8)
+        .sum();
     let mut out = Zeroizing::new(Vec::with_capacity(capacity));
     if serde_json::to_writer(&mut *out, &Secrets(secrets)).is_err() {
         unreachable!("strings always serialise into memory");
@@ -122,7 +146,11 @@ mod tests {
         std::fs::create_dir_all(dir.path().join("source/..v1")).unwrap();
         std::fs::write(dir.path().join("source/..v1/gateway-token"), "one\n").unwrap();
         symlink("..v1", dir.path().join("source/..data")).unwrap();
-        symlink("..data/gateway-token", dir.path().join("source/gateway-token")).unwrap();
+        symlink(
+            "..data/gateway-token",
+            dir.path().join("source/gateway-token"),
+        )
+        .unwrap();
         let settings = Settings {
             source: dir.path().join("source"),
             out: dir.path().join("secrets.json"),
@@ -139,7 +167,10 @@ mod tests {
         assert_eq!(bundle.write().unwrap(), Written::Changed);
         assert_eq!(bundle.write().unwrap(), Written::Same);
         let out = dir.path().join("secrets.json");
-        assert_eq!(std::fs::read_to_string(&out).unwrap(), r#"{"gateway-token":"one"}"#);
+        assert_eq!(
+            std::fs::read_to_string(&out).unwrap(),
+            r#"{"gateway-token":"one"}"#
+        );
         let found = std::fs::symlink_metadata(&out).unwrap();
         assert!(found.is_file());
         assert_eq!(found.permissions().mode() & 0o7777, 0o600);
@@ -152,7 +183,13 @@ mod tests {
         std::fs::write(dir.path().join("source/..v1/broken"), b"sk-planted-\xff").unwrap();
         symlink("..data/broken", dir.path().join("source/broken")).unwrap();
         let error = bundle.write().unwrap_err();
-        assert!(error.to_string().contains("broken") && !error.to_string().contains("planted"), "{error}");
-        assert_eq!(std::fs::read_to_string(dir.path().join("secrets.json")).unwrap(), r#"{"gateway-token":"one"}"#);
+        assert!(
+            error.to_string().contains("broken") && !error.to_string().contains("planted"),
+            "{error}"
+        );
+        assert_eq!(
+            std::fs::read_to_string(dir.path().join("secrets.json")).unwrap(),
+            r#"{"gateway-token":"one"}"#
+        );
     }
 }

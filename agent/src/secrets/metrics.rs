@@ -11,8 +11,13 @@ pub struct Metrics {
 impl Metrics {
     /// Makes the families and registers them.
     pub fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
-        let opts = Opts::new("pilotfish_secrets_reloads_total", "Reloads of the gateway's secrets by what came of them.");
-        let metrics = Self { reloads: IntCounterVec::new(opts, &["outcome"])? };
+        let opts = Opts::new(
+            "pilotfish_secrets_reloads_total",
+            "Reloads of the gateway's secrets by what came of them.",
+        );
+        let metrics = Self {
+            reloads: IntCounterVec::new(opts, &["outcome"])?,
+        };
         registry.register(Box::new(metrics.reloads.clone()))?;
         for outcome in ["all", "degraded", "unasked", "failed"] {
             metrics.reloads.with_label_values(&[outcome]);

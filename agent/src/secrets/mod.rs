@@ -13,11 +13,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::watch::{Settings as Watching, Watcher};
 use jiff::Timestamp;
 use service::Drain;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
-use ::watch::{Settings as Watching, Watcher};
 
 use crate::config::gateway::{Gateway, Reloaded};
 
@@ -70,14 +70,38 @@ pub struct Secrets {
 
 impl Secrets {
     /// A keeper of secrets whose file was written already. Does no IO.
-    pub fn new(settings: Settings, gateway: Arc<dyn Gateway>, token: TokenFile, accepted: watch::Receiver<bool>, metrics: Metrics) -> (Self, watch::Receiver<View>) {
-        let (view, views) = watch::channel(View { generation: 1, ..View::default() });
-        (Self { bundle: Bundle::new(&settings), settings, gateway, token, accepted, view, metrics, retry: None }, views)
+    pub fn new(
+        settings: Settings,
+        gateway: Arc<dyn Gateway>,
+        token: TokenFile,
+        accepted: watch::Receiver<bool>,
+        metrics: Metrics,
+    ) -> (Self, watch::Receiver<View>) {
+        let (view, views) = watch::channel(View {
+            generation: 1,
+            ..View::default()
+        });
+        (
+            Self {
+                bundle: Bundle::new(&settings),
+                settings,
+                gateway,
+                token,
+                accepted,
+                view,
+                metrics,
+                retry: None,
+            },
+            views,
+        )
     }
 
     /// Follows the source until told to end.
     pub async fn run(mut self, drain: Drain) {
-        let watching = Watching { poll_interval: self.settings.poll, ..Watching::default() };
+        let watching = Watching {
+            poll_interval: self.settings.poll,
+            ..Watching::default()
+        };
         let mut source = Watcher::start(vec![self.settings.source.clone()], watching);
         loop {
             let retry = self.retry.map(|(at, _)| at);
@@ -108,7 +132,8 @@ impl Secrets {
             Err(error) => {
                 tracing::error!("the secrets could not be taken over, the old ones stay: {error}");
                 self.metrics.reloaded("failed");
-                self.view.send_modify(|view| view.problem = Some(error.to_string()));
+                self.view
+                    .send_modify(|view| view.problem = Some(error.to_string()));
             }
         }
     }
@@ -129,8 +154,14 @@ impl Secrets {
             tracing::info!("the gateway has read its secrets again");
             self.retry = None;
         } else {
-            tracing::warn!(degraded = degraded.join(", "), problem, "the gateway has not taken its secrets over yet");
-            let pause = self.retry.map_or(FIRST_RETRY, |(_, pause)| (pause * 2).min(LAST_RETRY));
+            tracing::warn!(
+                degraded = degraded.join(", "),
+                problem,
+                "the gateway has not taken its secrets over yet"
+            );
+            let pause = self
+                .retry
+                .map_or(FIRST_RETRY, |(_, pause)| (pause * 2).min(LAST_RETRY));
             self.retry = Some((Instant::now() + pause, pause));
         }
         self.view.send_modify(|view| {

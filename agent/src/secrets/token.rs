@@ -34,13 +34,33 @@ impl TokenFile {
     /// Reads the token, and a predecessor that was kept. `beside` is the gateway's secrets file.
     pub fn read(path: Option<PathBuf>, beside: Option<&Path>) -> (Self, watch::Receiver<Pair>) {
         let keep = beside.and_then(|file| {
-            Some(Target { dir: file.parent()?.to_owned(), name: ".previous-gateway-token".to_owned(), mode: 0o600, owner: None })
+            Some(Target {
+                dir: file.parent()?.to_owned(),
+                name: ".previous-gateway-token".to_owned(),
+                mode: 0o600,
+                owner: None,
+            })
         });
         let text = path.as_deref().map(read).unwrap_or_default();
-        let previous = keep.as_ref().and_then(|keep| read_regular(&keep.dir.join(&keep.name), MAX_TOKEN_BYTES).ok());
-        let previous = previous.and_then(|bytes| String::from_utf8(bytes).ok()).map(Token::new);
-        let (pair, pairs) = watch::channel(Pair { current: Token::new(text.as_str()), previous });
-        (Self { path, keep, text, pair }, pairs)
+        let previous = keep
+            .as_ref()
+            .and_then(|keep| read_regular(&keep.dir.join(&keep.name), MAX_TOKEN_BYTES).ok());
+        let previous = previous
+            .and_then(|bytes| String::from_utf8(bytes).ok())
+            .map(Token::new);
+        let (pair, pairs) = watch::channel(Pair {
+            current: Token::new(text.as_str()),
+            previous,
+        });
+        (
+            Self {
+                path,
+                keep,
+                text,
+                pair,
+            },
+            pairs,
+        )
     }
 
     /// Reads the token again; the old one is kept as predecessor.
@@ -57,7 +77,10 @@ impl TokenFile {
         }
         let previous = Some(Token::new(self.text.as_str()));
         self.text = text;
-        self.pair.send_replace(Pair { current: Token::new(self.text.as_str()), previous });
+        self.pair.send_replace(Pair {
+            current: Token::new(self.text.as_str()),
+            previous,
+        });
     }
 
     /// The gateway has taken the newest token: the one before is forgotten.
