@@ -84,9 +84,23 @@ impl Engine {
         }));
     }
 
+    /// The record of a document that was to be written and could not be: trying it again, every
+    /// few seconds on a full disk, is no new generation.
+    fn recorded(&self) -> Option<u64> {
+        let attempt = self.attempt.as_ref()?;
+        let newest = self.store.ledger().generations.back()?;
+        let same = newest.sha256 == attempt.document.sha256 && newest.set == attempt.set;
+        let on_disk = self
+            .written
+            .as_ref()
+            .is_some_and(|written| written.number == newest.number);
+        (same && !on_disk && newest.outcome == Outcome::Pending).then_some(newest.number)
+    }
+
     /// The record comes first, the rename after it.
     pub(super) fn record(&mut self) -> Result<(), Error> {
-        let number = self.store.ledger().last_number + 1;
+        let recorded = self.recorded();
+        let number = recorded.unwrap_or(self.store.ledger().last_number + 1);
         let Some(attempt) = &mut self.attempt else {
             return Ok(());
         };
@@ -103,6 +117,9 @@ impl Engine {
             .cloned();
         if runtime != self.store.ledger().runtime {
             self.store.append(Entry::Runtime { file: runtime })?;
+        }
+        if recorded.is_some() {
+            return Ok(());
         }
         self.store.append(Entry::Written(Generation {
             number,

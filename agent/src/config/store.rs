@@ -55,7 +55,12 @@ impl Store {
             blobs: Blobs::open(&dir.join("blobs"))?,
             ledger: Ledger::fold(entries),
         };
-        store.compact()?;
+        match store.compact() {
+            Err(Error::Files(error)) if error.is_disk_full() => {
+                tracing::error!(%error, "the state directory is full: the ledger stays as it is");
+            }
+            compacted => compacted?,
+        }
         Ok(store)
     }
 

@@ -38,10 +38,11 @@ impl Engine {
             return self.lost(undo, &reason, attempt.waiters);
         }
         self.blamed = super::view::blamed(&problems);
-        self.refusals = problems;
+        self.refusals.clone_from(&problems);
         self.quarantine(&attempt, &reason)?;
         self.give_user_back(&attempt)?;
         let mut report = attempt.report(Outcome::RolledBack, Some(reason.clone()));
+        report.problems = problems;
         let Some(good) = self.store.ledger().good.clone() else {
             report.outcome = Outcome::Failed;
             report.reason = Some(format!(

@@ -16,6 +16,10 @@ use super::said::{Said, said};
 /// So much is read in one go; a line longer than this says nothing that we wait for.
 const PIECE: usize = 64 << 10;
 
+/// Of what came since the last look no more than the end is read: a gateway does not say so much in
+/// a moment, and a planted file of 10 GB would hold up everything.
+const MOST: u64 = 1 << 20;
+
 /// A place in the log.
 #[derive(Debug)]
 pub struct Evidence {
@@ -47,6 +51,11 @@ impl Evidence {
         if inode != self.inode || length < self.offset {
             self.inode = inode;
             self.offset = 0;
+            self.half.clear();
+        }
+        let unread = length.saturating_sub(MOST);
+        if self.offset < unread {
+            self.offset = unread;
             self.half.clear();
         }
         let mut piece = vec![0; PIECE];
@@ -106,6 +115,19 @@ mod tests {
         assert_eq!(evidence.look(), [Said::Applied]);
         std::fs::rename(&path, dir.path().join("gateway.log.1")).unwrap();
         std::fs::write(&path, line("config reload failed: new")).unwrap();
+        assert_eq!(evidence.look(), [Said::ReloadFailed("new".to_owned())]);
+    }
+
+    #[test]
+    fn of_a_huge_file_the_end_is_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("gateway.log");
+        let mut evidence = Evidence::from_now(&json!({"logging": {"file": path}}));
+        let mut file = File::create(&path).unwrap();
+        file.set_len(10 << 30).unwrap();
+        file.seek(SeekFrom::End(0)).unwrap();
+        file.write_all(b"\n{\"message\":\"config reload failed: new\"}\n")
+            .unwrap();
         assert_eq!(evidence.look(), [Said::ReloadFailed("new".to_owned())]);
     }
 
