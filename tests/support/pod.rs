@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -199,7 +200,9 @@ impl Pod {
         if !place.exists() {
             fs::create_dir_all(&folder).unwrap();
             let part = folder.join(".part");
-            fs::copy(program, &part).unwrap_or_else(|why| panic!("{}: {why}", program.display()));
+            // By another process: a child that is forked meanwhile would hold our file open, and nobody could start it.
+            let copied = Command::new("cp").arg(program).arg(&part).status().expect("cp can be started");
+            assert!(copied.success(), "{} cannot be copied", program.display());
             fs::rename(&part, &place).unwrap();
         }
         place
