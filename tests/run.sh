@@ -77,7 +77,6 @@ gateway_environment=(
   HOME="$home/home"
   OPENCLAW_STATE_DIR="$home/state"
   OPENCLAW_CONFIG_PATH="$home/run/doc/openclaw.json"
-  OPENCLAW_CONFIG_READONLY=1
   OPENCLAW_NO_AUTO_UPDATE=1
   OPENCLAW_DISABLE_BONJOUR=1
   NO_COLOR=1

@@ -227,8 +227,12 @@ fn secrets_of(
 async fn pass_drain_on(drain: Drain, commands: mpsc::Sender<Command>) {
     drain.signalled().await;
     let _ = commands.send(Command::Drain).await;
-    drain.expired().await;
-    let _ = commands.send(Command::Hurry).await;
+    tokio::select! {
+        () = drain.expired() => {
+            let _ = commands.send(Command::Hurry).await;
+        }
+        () = commands.closed() => {}
+    }
 }
 
 async fn done(task: impl Future<Output = ()>) -> Result<()> {

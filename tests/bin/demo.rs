@@ -2,7 +2,10 @@
 //!
 //! Ends with 0 when everything was seen, else with 1.
 #![expect(clippy::print_stdout, reason = "a demo prints")]
-#![expect(clippy::unwrap_used, reason = "a stage that cannot be set ends the demo")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a stage that cannot be set ends the demo"
+)]
 
 use std::io::{IsTerminal, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -22,26 +25,65 @@ const SCENES: &[(&str, Scene)] = &[
     ("a change is proved while the gateway runs", hot),
     ("a change that needs a restart is proved after it", restart),
     ("a locked key is refused, with its place", locked),
-    ("a typo is refused by the gateway before it is written", typo),
+    (
+        "a typo is refused by the gateway before it is written",
+        typo,
+    ),
     ("TLS without its certificate is undone", tls),
-    ("a token reference that does not resolve is refused by the gateway before it is written", token_reference),
+    (
+        "a token reference that does not resolve is refused by the gateway before it is written",
+        token_reference,
+    ),
     ("password mode without a password is undone", password),
-    ("an address that this machine does not have is undone", no_such_address),
+    (
+        "trusted-proxy mode without a proxy is undone",
+        trusted_proxy,
+    ),
+    ("a port that only root may open is undone", privileged_port),
+    (
+        "an address that this machine does not have is undone",
+        no_such_address,
+    ),
     ("a port that is taken is undone", taken_port),
-    ("the document is mounted read-only: the gateway cannot edit it", mounted),
-    ("a foreign edit is put back before the gateway applies it", foreign),
-    ("a secret is rotated, and the gateway's token with it", rotated),
-    ("the agent is killed with -9 in the middle of a change", killed),
+    (
+        "the document is mounted read-only: the gateway cannot edit it",
+        mounted,
+    ),
+    (
+        "a foreign edit is put back before the gateway applies it",
+        foreign,
+    ),
+    (
+        "a secret is rotated, and the gateway's token with it",
+        rotated,
+    ),
+    (
+        "the agent is killed with -9 in the middle of a change",
+        killed,
+    ),
 ];
 
 fn main() -> ExitCode {
-    println!("A real OpenClaw gateway {} starts under the agent …", Version::Newest.number());
+    println!(
+        "A real OpenClaw gateway {} starts under the agent …",
+        Version::Newest.number()
+    );
     let started = Instant::now();
     let mut instance = Instance::supervised(Pod::new(), newest(), &[]);
-    println!("  up and proved after {:.1} s, generation {}\n", started.elapsed().as_secs_f64(), instance.generation());
+    println!(
+        "  up and proved after {:.1} s, generation {}\n",
+        started.elapsed().as_secs_f64(),
+        instance.generation()
+    );
     let only = std::env::args().nth(1).unwrap_or_default();
-    let scenes: Vec<_> = SCENES.iter().filter(|(title, _)| title.contains(&only)).collect();
-    let seen = scenes.iter().filter(|(title, scene)| play(title, *scene, &mut instance)).count();
+    let scenes: Vec<_> = SCENES
+        .iter()
+        .filter(|(title, _)| title.contains(&only))
+        .collect();
+    let seen = scenes
+        .iter()
+        .filter(|(title, scene)| play(title, *scene, &mut instance))
+        .count();
     let failed = scenes.len() - seen;
     println!("\n{seen} of {} seen", scenes.len());
     ExitCode::from(u8::from(failed > 0))
@@ -49,7 +91,11 @@ fn main() -> ExitCode {
 
 fn play(title: &str, scene: Scene, instance: &mut Instance) -> bool {
     let terminal = std::io::stdout().is_terminal();
-    let (green, red, end) = if terminal { ("\x1b[32m", "\x1b[31m", "\x1b[0m") } else { ("", "", "") };
+    let (green, red, end) = if terminal {
+        ("\x1b[32m", "\x1b[31m", "\x1b[0m")
+    } else {
+        ("", "", "")
+    };
     if terminal {
         print!("  …            {title}\r");
         let _ = std::io::stdout().flush();
@@ -86,7 +132,11 @@ fn hot(instance: &mut Instance) -> String {
 }
 
 fn restart(instance: &mut Instance) -> String {
-    instance.pod.layers.base.set(EXTRA, r#"{ gateway: { controlUi: { basePath: "/oc" } } }"#);
+    instance
+        .pod
+        .layers
+        .base
+        .set(EXTRA, r#"{ gateway: { controlUi: { basePath: "/oc" } } }"#);
     let report = wait_report(instance, "proved");
     assert_eq!(report["requires_restart"], true, "{report}");
     format!("in {:.2} s", seconds(&report))
@@ -96,9 +146,17 @@ fn proved(instance: &Instance, user: &str, restarts: bool) -> String {
     let answer = instance.put_user(user, "proved");
     assert_eq!(answer.status, 200, "{}", answer.body);
     let report = answer.json()["report"].clone();
-    assert_eq!((outcome(&report), &report["proof"]), ("proved", &json!("hash")), "{report}");
+    assert_eq!(
+        (outcome(&report), &report["proof"]),
+        ("proved", &json!("hash")),
+        "{report}"
+    );
     assert_eq!(report["requires_restart"], restarts, "{report}");
-    format!("{} in {:.2} s", report["changes"][0]["path"].as_str().unwrap_or_default(), seconds(&report))
+    format!(
+        "{} in {:.2} s",
+        report["changes"][0]["path"].as_str().unwrap_or_default(),
+        seconds(&report)
+    )
 }
 
 fn seconds(report: &Value) -> f64 {
@@ -110,7 +168,11 @@ fn locked(instance: &mut Instance) -> String {
 }
 
 fn typo(instance: &mut Instance) -> String {
-    refused(instance, "{\n  logging: { levle: \"debug\" },\n}", "gateway")
+    refused(
+        instance,
+        "{\n  logging: { levle: \"debug\" },\n}",
+        "gateway",
+    )
 }
 
 /// Refused with the place, and the document untouched.
@@ -120,9 +182,19 @@ fn refused(instance: &Instance, user: &str, kind: &str) -> String {
     assert_eq!(answer.status, 422, "{}", answer.body);
     let body = answer.json();
     let problem = &body["problems"][0];
-    assert_eq!((&problem["kind"], &problem["line"]), (&json!(kind), &json!(2)), "{body}");
+    assert_eq!(
+        (&problem["kind"], &problem["line"]),
+        (&json!(kind), &json!(2)),
+        "{body}"
+    );
     assert_eq!(std::fs::read(instance.pod.document()).unwrap(), before);
-    format!("{}:{}:{} {}", text(problem, "file"), problem["line"], problem["column"], text(problem, "message"))
+    format!(
+        "{}:{}:{} {}",
+        text(problem, "file"),
+        problem["line"],
+        problem["column"],
+        text(problem, "message")
+    )
 }
 
 fn text<'a>(value: &'a Value, key: &str) -> &'a str {
@@ -130,28 +202,61 @@ fn text<'a>(value: &'a Value, key: &str) -> &'a str {
 }
 
 fn tls(instance: &mut Instance) -> String {
-    undone(instance, r#"{ gateway: { tls: { enabled: true, certPath: "/nowhere/tls.crt", keyPath: "/nowhere/tls.key" } } }"#)
+    undone(
+        instance,
+        r#"{ gateway: { tls: { enabled: true, certPath: "/nowhere/tls.crt", keyPath: "/nowhere/tls.key" } } }"#,
+    )
 }
 
 fn token_reference(instance: &mut Instance) -> String {
     let before = std::fs::read(instance.pod.document()).unwrap();
-    instance.pod.layers.base.set(EXTRA, r#"{ gateway: { auth: { token: { id: "/no-such-secret" } } } }"#);
+    instance.pod.layers.base.set(
+        EXTRA,
+        r#"{ gateway: { auth: { token: { id: "/no-such-secret" } } } }"#,
+    );
     let report = wait_report(instance, "refused");
-    assert_eq!(std::fs::read(instance.pod.document()).unwrap(), before, "nothing was written");
-    text(&report["problems"][0], "message").chars().take(110).collect()
+    assert_eq!(
+        std::fs::read(instance.pod.document()).unwrap(),
+        before,
+        "nothing was written"
+    );
+    text(&report["problems"][0], "message")
+        .chars()
+        .take(110)
+        .collect()
 }
 
 fn password(instance: &mut Instance) -> String {
     undone(instance, r#"{ gateway: { auth: { mode: "password" } } }"#)
 }
 
+fn trusted_proxy(instance: &mut Instance) -> String {
+    undone(
+        instance,
+        r#"{ gateway: { auth: { mode: "trusted-proxy" } } }"#,
+    )
+}
+
+fn privileged_port(instance: &mut Instance) -> String {
+    undone(instance, "{ gateway: { port: 80 } }")
+}
+
 fn no_such_address(instance: &mut Instance) -> String {
-    undone(instance, r#"{ gateway: { bind: "custom", customBindHost: "203.0.113.7" } }"#)
+    undone(
+        instance,
+        r#"{ gateway: { bind: "custom", customBindHost: "203.0.113.7" } }"#,
+    )
 }
 
 fn taken_port(instance: &mut Instance) -> String {
     let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    undone(instance, &format!("{{ gateway: {{ port: {} }} }}", other.local_addr().unwrap().port()))
+    undone(
+        instance,
+        &format!(
+            "{{ gateway: {{ port: {} }} }}",
+            other.local_addr().unwrap().port()
+        ),
+    )
 }
 
 /// The base layer brings something in that every validator accepts and the gateway cannot live with.
@@ -159,7 +264,11 @@ fn undone(instance: &Instance, layer: &str) -> String {
     let before = instance.document();
     instance.pod.layers.base.set(EXTRA, layer);
     let report = wait_report(instance, "rolled_back");
-    assert_eq!(instance.document(), before, "the last good document is back");
+    assert_eq!(
+        instance.document(),
+        before,
+        "the last good document is back"
+    );
     instance.settled(LONG);
     assert!(instance.gateway_is_well(), "the gateway serves again");
     let reason: String = text(&report, "reason").chars().take(110).collect();
@@ -173,7 +282,8 @@ fn wait_report(instance: &Instance, kind: &str) -> Value {
         let report = instance.config()["last_report"].clone();
         (report["started_at"] != from && outcome(&report) == kind).then_some(report)
     };
-    support::eventually(LONG, newer).unwrap_or_else(|| panic!("no {kind}: {}", instance.config()["last_report"]))
+    support::eventually(LONG, newer)
+        .unwrap_or_else(|| panic!("no {kind}: {}", instance.config()["last_report"]))
 }
 
 fn mounted(instance: &mut Instance) -> String {
@@ -185,8 +295,14 @@ fn mounted(instance: &mut Instance) -> String {
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&attempt.stderr).trim().to_owned();
-    assert!(!attempt.status.success() && said.contains("Read-only"), "{said}");
-    format!("even root in its mount namespace is told: {}", said.rsplit(": ").next().unwrap_or_default())
+    assert!(
+        !attempt.status.success() && said.contains("Read-only"),
+        "{said}"
+    );
+    format!(
+        "even root in its mount namespace is told: {}",
+        said.rsplit(": ").next().unwrap_or_default()
+    )
 }
 
 fn foreign(instance: &mut Instance) -> String {
@@ -218,7 +334,9 @@ fn rotated(instance: &mut Instance) -> String {
 fn killed(instance: &mut Instance) -> String {
     let gateway = instance.gateway_pid();
     let before = instance.generation();
-    instance.pod.edit_user(r#"{ tools: { exec: { mode: "deny" } } }"#);
+    instance
+        .pod
+        .edit_user(r#"{ tools: { exec: { mode: "deny" } } }"#);
     support::until("the document is written", Duration::from_secs(5), || {
         instance.document()["tools"]["exec"]["mode"] == "deny"
     });
@@ -227,9 +345,16 @@ fn killed(instance: &mut Instance) -> String {
     let started = Instant::now();
     instance.agent = supervise(&instance.pod, newest(), &[]);
     instance.settled(LONG);
-    assert_eq!(instance.gateway_pid(), gateway, "the gateway was adopted, not started again");
+    assert_eq!(
+        instance.gateway_pid(),
+        gateway,
+        "the gateway was adopted, not started again"
+    );
     assert!(instance.generation() > before, "generation never goes back");
     assert_eq!(instance.document()["tools"]["exec"]["mode"], "deny");
     instance.pod.edit_user("{}");
-    format!("its successor adopted the gateway and finished the proof in {:.1} s", started.elapsed().as_secs_f64())
+    format!(
+        "its successor adopted the gateway and finished the proof in {:.1} s",
+        started.elapsed().as_secs_f64()
+    )
 }

@@ -1,10 +1,11 @@
 //! One change on its way: checked, written, proved, watched.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
 use agent_api::{ApplyReport, ChangeView, ConfigState, Outcome, Proof, Reload};
-use config_merge::KeyPath;
+use config_merge::{KeyPath, LayerName};
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 
@@ -13,7 +14,7 @@ use super::choose::Candidate;
 use super::document::Document;
 use super::engine::{Engine, Waiting};
 use super::gateway::{Change, Check, Handed, Health, Trial, Verdict};
-use super::ledger::{Entry, LayerSet, UserLayer};
+use super::ledger::{Entry, LayerSet, Pin, UserLayer};
 use super::resolve::FILE_ACTOR;
 use super::view::changes;
 
@@ -78,6 +79,8 @@ pub(super) struct Attempt {
     pub user_before: UserLayer,
     /// The user layer's edit is in the ledger.
     pub kept: bool,
+    /// What was held before a rollback.
+    pub pins_before: Option<BTreeMap<LayerName, Pin>>,
     pub changes: Vec<ChangeView>,
     pub paths: Vec<KeyPath>,
     pub actor: String,
@@ -266,6 +269,7 @@ impl Engine {
             set: candidate.set,
             document: Arc::new(candidate.evaluation.document),
             kept: false,
+            pins_before: None,
             user: candidate.user,
             user_before: self.store.ledger().user.clone(),
             changes,

@@ -15,10 +15,9 @@ use super::attempt::{Until, Waiter};
 use super::choose::{Choice, choose, lenient};
 use super::engine::Engine;
 use super::handle::{Command, Edited, Inspection, Preview, UserText};
-use super::ledger::{Entry, Pin, UserLayer};
+use super::ledger::Entry;
 use super::resolve::{Resolved, etag};
-use super::source::{Reading, Readings};
-use super::store::files_of;
+use super::source::Readings;
 use super::view::{changes, line, origin_view};
 
 /// Name of the user layer's file when it came over the API.
@@ -144,70 +143,8 @@ impl Engine {
         }
     }
 
-    fn resolved(&self) -> Result<Resolved, Error> {
+    pub(super) fn resolved(&self) -> Result<Resolved, Error> {
         Resolved::of(&self.settings, &self.store, &Readings::read(&self.settings))
-    }
-
-    /// Holds every layer of the operator at the content of that generation, and makes the user
-    /// layer of then the user layer of now. The policy in force stays (ruling 2).
-    fn rollback(
-        &mut self,
-        number: u64,
-        actor: &str,
-        until: Option<Until>,
-    ) -> Result<oneshot::Receiver<ApplyReport>, Error> {
-        let target = self.kept(number)?.set.clone();
-        let readings = Readings::read(&self.settings);
-        for layer in [LayerName::Base, LayerName::Plan] {
-            let Some(Reading::Files(sources)) = readings.layers.get(&layer) else {
-                continue;
-            };
-            let ignored = files_of(sources);
-            let files = target.layers.get(&layer).cloned().unwrap_or_default();
-            let pin = (ignored != files).then_some(Pin { ignored, files });
-            self.store.append(Entry::Pinned { layer, pin })?;
-        }
-        let seen = match readings.layers.get(&LayerName::User) {
-            Some(Reading::Files(sources)) => files_of(sources),
-            _ => self.store.ledger().user.seen.clone(),
-        };
-        let files = target
-            .layers
-            .get(&LayerName::User)
-            .cloned()
-            .unwrap_or_default();
-        let revision = self.store.ledger().user.revision + 1;
-        self.store.append(Entry::User(UserLayer {
-            revision,
-            files,
-            seen,
-            actor: actor.to_owned(),
-        }))?;
-        let resolved = self.resolved()?;
-        let (reply, report) = oneshot::channel();
-        self.pursue(
-            resolved,
-            actor,
-            Some(Waiter {
-                until: until.unwrap_or(Until::Proved),
-                reply,
-            }),
-        )?;
-        if let Some(attempt) = &mut self.attempt {
-            attempt.restores = Some(number);
-        }
-        Ok(report)
-    }
-
-    fn kept(&self, number: u64) -> Result<&super::ledger::Generation, Error> {
-        let ledger = self.store.ledger();
-        ledger
-            .generation(number)
-            .ok_or_else(|| Error::NoGeneration {
-                number,
-                oldest: ledger.generations.front().map_or(0, |g| g.number),
-                newest: ledger.generations.back().map_or(0, |g| g.number),
-            })
     }
 
     fn pause(&mut self, lasts: Duration, actor: &str) -> Result<Option<Timestamp>, Error> {

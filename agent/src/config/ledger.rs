@@ -238,7 +238,10 @@ impl Ledger {
                 }
             }
             Entry::Good { number, version } => {
-                self.good = self.generation(number).cloned().or_else(|| self.good.take());
+                self.good = self
+                    .generation(number)
+                    .cloned()
+                    .or_else(|| self.good.take());
                 self.good_version = version;
             }
             Entry::User(user) => self.user = user,

@@ -23,6 +23,7 @@ mod ledger;
 mod metrics;
 mod offline;
 mod resolve;
+mod rollback;
 mod settings;
 mod shared;
 mod source;

@@ -120,6 +120,7 @@ impl Engine {
             user: None,
             user_before: UserLayer::default(),
             kept: false,
+            pins_before: None,
             changes,
             paths,
             actor: actor.to_owned(),
@@ -212,6 +213,9 @@ impl Engine {
 
     /// The user layer goes back to what it was; its revision goes on.
     pub(super) fn give_user_back(&mut self, attempt: &Attempt) -> Result<(), Error> {
+        if let Some(pins) = &attempt.pins_before {
+            self.unpin(pins)?;
+        }
         let Some(edit) = attempt.user.as_ref().filter(|_| attempt.kept) else {
             return Ok(());
         };
