@@ -25,7 +25,7 @@ use crate::{
 use pace::Pace;
 use state::Publisher;
 
-/// Keeps a connection to the gateway. See the [module](self).
+/// Keeps a connection to the gateway.
 #[derive(Debug)]
 pub struct Link {
     endpoint: watch::Receiver<Option<Endpoint>>,
