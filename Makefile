@@ -47,7 +47,7 @@ soak: ## hundreds of rounds of every fault; takes hours
 bench: ## every figure of the docs, measured here, with its peer in the same run
 	@tests/setup.sh --for test
 	@$(MAKE) dist
-	@tests/bench.sh
+	@PILOTFISH_AGENT=$(CARGO_TARGET_DIR)/$(TARGET)/release/pilotfish-agent cargo run --quiet --locked -p tests --bin bench -- --write docs/figures.md
 
 dist: ## the static release binary
 	$(DIST) -p pilotfish-agent

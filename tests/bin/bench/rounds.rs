@@ -1,0 +1,38 @@
+//! How often each thing is done.
+
+use std::env;
+use std::time::Duration;
+
+/// The rounds of one run.
+#[derive(Clone, Copy)]
+pub struct Rounds(usize);
+
+impl Rounds {
+    /// As the environment says, else 200.
+    pub fn from_environment() -> Self {
+        let told = env::var("PILOTFISH_BENCH_ROUNDS").ok();
+        Self(told.map_or(200, |text| {
+            text.parse().expect("PILOTFISH_BENCH_ROUNDS is a number")
+        }))
+    }
+
+    /// Of a change on disk.
+    pub fn disk(self) -> usize {
+        self.0
+    }
+
+    /// Of a change that a running gateway takes over.
+    pub fn gateway(self) -> usize {
+        (self.0 / 10).max(2)
+    }
+
+    /// Of a restart: the gateway rests 30 s between two.
+    pub fn restart(self) -> usize {
+        (self.0 / 40).max(1)
+    }
+
+    /// How long an idle agent is looked at.
+    pub fn idle(self) -> Duration {
+        Duration::from_secs(if self.0 < 200 { 10 } else { 60 })
+    }
+}
