@@ -15,10 +15,22 @@ struct SmallDisk {
 
 impl SmallDisk {
     fn mount(place: &Path, size: &str) -> Self {
-        assert!(support::is_root(), "this test mounts a tmpfs and must run as root");
+        assert!(
+            support::is_root(),
+            "this test mounts a tmpfs and must run as root"
+        );
         let options = format!("size={size},mode=750,uid={GATEWAY_UID},gid={GATEWAY_UID}");
-        mount(Some("tmpfs"), place, Some("tmpfs"), MsFlags::empty(), Some(options.as_str())).expect("this test must be allowed to mount a tmpfs");
-        Self { place: place.to_owned() }
+        mount(
+            Some("tmpfs"),
+            place,
+            Some("tmpfs"),
+            MsFlags::empty(),
+            Some(options.as_str()),
+        )
+        .expect("this test must be allowed to mount a tmpfs");
+        Self {
+            place: place.to_owned(),
+        }
     }
 
     /// Fills it to the last byte.
@@ -48,24 +60,55 @@ fn full_then_not(folder: &str) {
     let mut scene = Scene::on(pod, Knobs::default(), &QUICK);
     scene.prove(&color(1).0);
     scene.instance.settled(LONG);
-    let (generation, before) = (scene.instance.generation(), fs::read(scene.instance.pod.document()).unwrap());
+    let (generation, before) = (
+        scene.instance.generation(),
+        fs::read(scene.instance.pod.document()).unwrap(),
+    );
     disk.fill();
 
     let from = scene.instance.said();
     scene.instance.pod.edit_user(&color(2).0);
     let (line, _) = scene.instance.says(from, "No space left", LONG);
     assert!(line.contains("ERROR") && line.contains(folder), "{line}");
-    assert_eq!(fs::read(scene.instance.pod.document()).unwrap(), before, "the old document, whole");
+    assert_eq!(
+        fs::read(scene.instance.pod.document()).unwrap(),
+        before,
+        "the old document, whole"
+    );
     let answer = scene.instance.put_user(&color(3).0, "proved");
-    assert!(answer.status >= 500 || answer.json()["report"]["outcome"]["kind"] == "failed", "{}: {}", answer.status, answer.body);
-    assert!(scene.instance.agent.wait(std::time::Duration::ZERO).is_none(), "the agent lives");
+    assert!(
+        answer.status >= 500 || answer.json()["report"]["outcome"]["kind"] == "failed",
+        "{}: {}",
+        answer.status,
+        answer.body
+    );
+    assert!(
+        scene
+            .instance
+            .agent
+            .wait(std::time::Duration::ZERO)
+            .is_none(),
+        "the agent lives"
+    );
     assert_eq!(scene.instance.agent.probe().get("/livez").status, 200);
 
-    let tries = || scene.instance.agent.stderr.all().iter().filter(|line| line.contains("No space left")).count();
+    let tries = || {
+        scene
+            .instance
+            .agent
+            .stderr
+            .all()
+            .iter()
+            .filter(|line| line.contains("No space left"))
+            .count()
+    };
     let so_far = tries();
     until("it is tried again", LONG, || tries() > so_far);
     let history = scene.instance.api().get("/v1/config/history").json();
-    assert!(history["generations"].as_array().unwrap().len() <= 4, "tries fill the history: {history}");
+    assert!(
+        history["generations"].as_array().unwrap().len() <= 4,
+        "tries fill the history: {history}"
+    );
 
     disk.relieve();
     // The newest edit that was taken in: where the state is full the one over the API was not.
@@ -75,7 +118,11 @@ fn full_then_not(folder: &str) {
     scene.prove(&color(4).0);
     scene.reborn(&QUICK);
     scene.instance.settled(LONG);
-    assert_eq!(scene.instance.document().pointer(COLOR), Some(&color(4).1), "nothing was lost");
+    assert_eq!(
+        scene.instance.document().pointer(COLOR),
+        Some(&color(4).1),
+        "nothing was lost"
+    );
 }
 
 #[test]
@@ -93,14 +140,20 @@ fn merge_on_a_full_disk_fails_with_the_name_and_leaves_the_old_document() {
     for folder in ["agent-state", "doc"] {
         let pod = Pod::new();
         let disk = SmallDisk::mount(&pod.path(folder), "600k");
-        let line: Vec<String> = std::iter::once("merge".to_owned()).chain(document_arguments(&pod)).collect();
+        let line: Vec<String> = std::iter::once("merge".to_owned())
+            .chain(document_arguments(&pod))
+            .collect();
         assert_eq!(Agent::once(&pod, &line).code, Some(0));
         let before = fs::read(pod.document()).unwrap();
         disk.fill();
         pod.edit_user(&color(1).0);
         let merged = Agent::once(&pod, &line);
         assert_eq!(merged.code, Some(3), "{}", merged.stderr);
-        assert!(merged.stderr.contains("No space left") && merged.stderr.contains(folder), "{}", merged.stderr);
+        assert!(
+            merged.stderr.contains("No space left") && merged.stderr.contains(folder),
+            "{}",
+            merged.stderr
+        );
         assert_eq!(fs::read(pod.document()).unwrap(), before);
         disk.relieve();
         assert_eq!(Agent::once(&pod, &line).code, Some(0));
@@ -122,12 +175,17 @@ fn an_agent_starts_on_a_full_state_disk_and_its_document_stays() {
     let before = fs::read(scene.instance.pod.document()).unwrap();
     scene.instance.agent.kill();
     disk.fill();
-    let Scene { instance, fake: _fake } = scene;
+    let Scene {
+        instance,
+        fake: _fake,
+    } = scene;
     let Instance { pod, .. } = instance;
     let instance = Instance::alone(pod, &QUICK);
     instance.document_in_place();
     assert_eq!(fs::read(instance.pod.document()).unwrap(), before);
     disk.relieve();
     instance.pod.edit_user(&color(2).0);
-    until("a change is written", LONG, || instance.document().pointer(COLOR) == Some(&color(2).1));
+    until("a change is written", LONG, || {
+        instance.document().pointer(COLOR) == Some(&color(2).1)
+    });
 }

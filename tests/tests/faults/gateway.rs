@@ -14,23 +14,40 @@ fn an_absent_gateway_is_waited_for_reported_and_never_undone() {
     let scene = Scene::new(&more);
     let before = scene.instance.document();
     scene.fake.kill();
-    until("the agent sees that", LONG, || scene.instance.api().get("/v1/status").json()["gateway"]["state"] == "absent");
+    until("the agent sees that", LONG, || {
+        scene.instance.api().get("/v1/status").json()["gateway"]["state"] == "absent"
+    });
     let from = scene.instance.said();
     let (user, value) = color(1);
     let answer = scene.instance.put_user(&user, "proved");
     let report = scene.report(&answer);
     assert_eq!(report["outcome"]["kind"], "pending", "{report}");
     assert_eq!(report["waiting_for"], "the gateway", "{report}");
-    assert_eq!(scene.instance.document(), before, "nothing is written behind its back");
+    assert_eq!(
+        scene.instance.document(),
+        before,
+        "nothing is written behind its back"
+    );
     let (line, _) = scene.instance.says(from, "absent for 2 s", LONG);
     assert!(line.contains("ERROR"), "{line}");
-    until("it is written then", LONG, || scene.instance.document().pointer(COLOR) == Some(&value));
+    until("it is written then", LONG, || {
+        scene.instance.document().pointer(COLOR) == Some(&value)
+    });
     sleep(Duration::from_secs(3));
-    assert_eq!(scene.instance.document().pointer(COLOR), Some(&value), "absence undoes nothing");
+    assert_eq!(
+        scene.instance.document().pointer(COLOR),
+        Some(&value),
+        "absence undoes nothing"
+    );
     assert_eq!(scene.quarantined(), 0);
     scene.fake.revive();
     scene.runs_with(COLOR, &value);
-    assert_eq!(scene.last_report()["outcome"]["kind"], "proved", "{}", scene.last_report());
+    assert_eq!(
+        scene.last_report()["outcome"]["kind"],
+        "proved",
+        "{}",
+        scene.last_report()
+    );
 }
 
 #[test]
@@ -40,7 +57,11 @@ fn a_first_boot_does_not_wait_for_the_gateway() {
     assert_eq!(instance.generation(), 1);
     let (user, value) = color(2);
     instance.pod.edit_user(&user);
-    until("a change before the first start of the gateway is written", LONG, || instance.document().pointer(COLOR) == Some(&value));
+    until(
+        "a change before the first start of the gateway is written",
+        LONG,
+        || instance.document().pointer(COLOR) == Some(&value),
+    );
     let fake = fake(&instance.pod, Knobs::default());
     instance.settled(LONG);
     assert_eq!(fake.running().pointer(COLOR), Some(&value));
@@ -49,41 +70,82 @@ fn a_first_boot_does_not_wait_for_the_gateway() {
 #[test]
 fn a_gateway_killed_during_an_apply_is_proved_when_it_is_back() {
     let scene = Scene::new(&QUICK);
-    scene.fake.set(|knobs| knobs.detect = Duration::from_secs(60));
+    scene
+        .fake
+        .set(|knobs| knobs.detect = Duration::from_secs(60));
     let generation = scene.instance.generation();
     let (user, value) = color(3);
     scene.instance.pod.edit_user(&user);
-    until("the document is written", LONG, || scene.instance.document().pointer(COLOR) == Some(&value));
+    until("the document is written", LONG, || {
+        scene.instance.document().pointer(COLOR) == Some(&value)
+    });
     scene.fake.kill();
-    until("the agent sees that", LONG, || scene.instance.api().get("/v1/status").json()["gateway"]["state"] == "absent");
+    until("the agent sees that", LONG, || {
+        scene.instance.api().get("/v1/status").json()["gateway"]["state"] == "absent"
+    });
     sleep(Duration::from_secs(1));
-    assert_eq!(scene.instance.document().pointer(COLOR), Some(&value), "a kill from outside undoes nothing");
+    assert_eq!(
+        scene.instance.document().pointer(COLOR),
+        Some(&value),
+        "a kill from outside undoes nothing"
+    );
     assert_eq!(scene.instance.config()["state"], "proving");
     // A process of its own begins anew: the fake still waits for its sixty seconds otherwise.
-    let Scene { instance, fake: killed } = scene;
+    let Scene {
+        instance,
+        fake: killed,
+    } = scene;
     std::thread::spawn(move || drop(killed));
     let fake = crate::scene::fake(&instance.pod, Knobs::default());
     instance.settled(LONG);
     assert_eq!(fake.running().pointer(COLOR), Some(&value));
-    assert_eq!((instance.generation(), instance.config()["last_report"]["outcome"]["kind"].clone()), (generation + 1, json!("proved")));
-    assert!(instance.config()["quarantine"].as_array().unwrap().is_empty());
+    assert_eq!(
+        (
+            instance.generation(),
+            instance.config()["last_report"]["outcome"]["kind"].clone()
+        ),
+        (generation + 1, json!("proved"))
+    );
+    assert!(
+        instance.config()["quarantine"]
+            .as_array()
+            .unwrap()
+            .is_empty()
+    );
 }
 
 #[test]
 fn a_restart_during_a_proof_is_waited_for() {
-    let scene = Scene::with(Knobs { restart_takes: Duration::from_millis(1500), ..Knobs::default() }, &QUICK);
-    scene.fake.set(|knobs| knobs.detect = Duration::from_millis(700));
+    let scene = Scene::with(
+        Knobs {
+            restart_takes: Duration::from_millis(1500),
+            ..Knobs::default()
+        },
+        &QUICK,
+    );
+    scene
+        .fake
+        .set(|knobs| knobs.detect = Duration::from_millis(700));
     let (user, value) = color(4);
     scene.instance.pod.edit_user(&user);
-    until("the document is written", LONG, || scene.instance.document().pointer(COLOR) == Some(&value));
+    until("the document is written", LONG, || {
+        scene.instance.document().pointer(COLOR) == Some(&value)
+    });
     scene.fake.restart();
     scene.runs_with(COLOR, &value);
     assert_eq!(scene.last_report()["outcome"]["kind"], "proved");
 
     let before = scene.last_report();
-    scene.instance.pod.layers.base.set("95-more.json5", r#"{ gateway: { controlUi: { basePath: "/oc" } } }"#);
+    scene.instance.pod.layers.base.set(
+        "95-more.json5",
+        r#"{ gateway: { controlUi: { basePath: "/oc" } } }"#,
+    );
     let report = scene.newer_report(&before, "proved");
-    assert_eq!((&report["requires_restart"], &report["proof"]), (&json!(true), &json!("hash")), "{report}");
+    assert_eq!(
+        (&report["requires_restart"], &report["proof"]),
+        (&json!(true), &json!("hash")),
+        "{report}"
+    );
     assert_eq!(scene.quarantined(), 0);
 }
 
@@ -93,13 +155,21 @@ fn a_gateway_that_does_not_take_our_token_is_named_and_waited_for() {
     let before = scene.instance.document();
     scene.fake.rotate_token("another one");
     let status = || scene.instance.api().get("/v1/status").json()["gateway"].clone();
-    until("the agent sees that", LONG, || status()["state"] == "refused");
-    assert!(status()["reason"].as_str().unwrap().contains("token"), "{}", status());
+    until("the agent sees that", LONG, || {
+        status()["state"] == "refused"
+    });
+    assert!(
+        status()["reason"].as_str().unwrap().contains("token"),
+        "{}",
+        status()
+    );
     let (user, value) = color(5);
     scene.instance.pod.edit_user(&user);
     scene.instance.state("pending", LONG);
     assert_eq!(scene.instance.document(), before);
-    scene.fake.set(|knobs| knobs.token = scene.instance.pod.gateway_token());
+    scene
+        .fake
+        .set(|knobs| knobs.token = scene.instance.pod.gateway_token());
     scene.runs_with(COLOR, &value);
     assert_eq!(scene.quarantined(), 0);
 }
@@ -114,17 +184,32 @@ fn a_blocked_gateway_and_closed_connections_are_no_verdict() {
     for (round, code) in [(7, 1012), (8, 4001), (9, 1006)] {
         let (user, value) = color(round);
         scene.instance.pod.edit_user(&user);
-        until("the document is written", LONG, || scene.instance.document().pointer(COLOR) == Some(&value));
-        if code == 1006 { scene.fake.set(|knobs| knobs.garbage = true) } else { scene.fake.close_all(code, "go away") }
+        until("the document is written", LONG, || {
+            scene.instance.document().pointer(COLOR) == Some(&value)
+        });
+        if code == 1006 {
+            scene.fake.set(|knobs| knobs.garbage = true)
+        } else {
+            scene.fake.close_all(code, "go away")
+        }
         scene.runs_with(COLOR, &value);
-        assert_eq!(scene.last_report()["outcome"]["kind"], "proved", "{code}: {}", scene.last_report());
+        assert_eq!(
+            scene.last_report()["outcome"]["kind"],
+            "proved",
+            "{code}: {}",
+            scene.last_report()
+        );
     }
     assert_eq!(scene.quarantined(), 0);
 }
 
 #[test]
 fn answers_out_of_order_and_late_ones_belong_to_their_questions() {
-    let knobs = Knobs { unordered: true, answer_delay: Duration::from_millis(40), ..Knobs::default() };
+    let knobs = Knobs {
+        unordered: true,
+        answer_delay: Duration::from_millis(40),
+        ..Knobs::default()
+    };
     let scene = Scene::with(knobs, &QUICK);
     for round in 10..16 {
         let (user, value) = color(round);
@@ -143,10 +228,21 @@ fn a_hash_that_never_comes_is_undone() {
     scene.fake.set(|knobs| knobs.never_applied = true);
     let (user, _) = color(20);
     let report = scene.report(&scene.instance.put_user(&user, "proved"));
-    assert_eq!((&report["outcome"]["kind"], &report["restores"]), (&json!("rolled_back"), &json!(generation)), "{report}");
-    assert!(report["reason"].as_str().unwrap().contains("within 2 s"), "{report}");
+    assert_eq!(
+        (&report["outcome"]["kind"], &report["restores"]),
+        (&json!("rolled_back"), &json!(generation)),
+        "{report}"
+    );
+    assert!(
+        report["reason"].as_str().unwrap().contains("within 2 s"),
+        "{report}"
+    );
     assert_eq!(scene.instance.document(), before);
-    assert_eq!((scene.instance.generation(), scene.quarantined()), (generation + 2, 1), "the bad one and the way back");
+    assert_eq!(
+        (scene.instance.generation(), scene.quarantined()),
+        (generation + 2, 1),
+        "the bad one and the way back"
+    );
     scene.instance.state("settled", LONG);
     scene.fake.set(|knobs| knobs.never_applied = false);
     let (other, value) = color(21);
@@ -156,9 +252,21 @@ fn a_hash_that_never_comes_is_undone() {
 
 #[test]
 fn without_the_gateways_check_a_change_is_applied_and_says_so() {
-    let scene = Scene::with(Knobs { writes_per_minute: 0, ..Knobs::default() }, &QUICK);
+    let scene = Scene::with(
+        Knobs {
+            writes_per_minute: 0,
+            ..Knobs::default()
+        },
+        &QUICK,
+    );
     let report = scene.prove(&color(22).0);
-    assert!(report["reason"].as_str().unwrap().contains("30 checks a minute"), "{report}");
+    assert!(
+        report["reason"]
+            .as_str()
+            .unwrap()
+            .contains("30 checks a minute"),
+        "{report}"
+    );
 }
 
 #[test]
@@ -167,38 +275,84 @@ fn diffs_never_use_up_the_checks_of_changes() {
     for round in 0..40 {
         let body = json!({ "user": color(100 + round).0 }).to_string();
         let headers = [("content-type", "application/json")];
-        let answer = scene.instance.api().send("POST", "/v1/config/diff", &headers, body.as_bytes()).unwrap();
+        let answer = scene
+            .instance
+            .api()
+            .send("POST", "/v1/config/diff", &headers, body.as_bytes())
+            .unwrap();
         assert_eq!(answer.status, 200, "{}", answer.body);
     }
-    let asked = || scene.fake.calls().iter().filter(|call| *call == "config.set").count();
+    let asked = || {
+        scene
+            .fake
+            .calls()
+            .iter()
+            .filter(|call| *call == "config.set")
+            .count()
+    };
     assert!(asked() <= 16, "{} checks went to diffs", asked());
     for round in 30..40 {
         let report = scene.prove(&color(round).0);
-        assert!(report["reason"].is_null(), "checked by the gateway: {report}");
+        assert!(
+            report["reason"].is_null(),
+            "checked by the gateway: {report}"
+        );
     }
-    scene.fake.set(|knobs| knobs.refuse = vec![Refusal { path: "ui".to_owned(), message: "no".to_owned() }]);
+    scene.fake.set(|knobs| {
+        knobs.refuse = vec![Refusal {
+            path: "ui".to_owned(),
+            message: "no".to_owned(),
+        }]
+    });
     let answer = scene.instance.put_user(&color(50).0, "proved");
     assert_eq!(answer.status, 422, "{}", answer.body);
 }
 
 #[test]
 fn a_change_during_a_probation_supersedes_it() {
-    let scene = Scene::with(Knobs { writes_per_minute: 0, ..Knobs::default() }, &["--probation", "1s", "--protection", "switch"]);
+    let scene = Scene::with(
+        Knobs {
+            writes_per_minute: 0,
+            ..Knobs::default()
+        },
+        &["--probation", "1s", "--protection", "switch"],
+    );
     let good = scene.instance.generation();
     let Scene { mut instance, fake } = scene;
     instance.agent.kill();
-    instance.agent = Agent::start(&instance.pod, &arguments(&instance.pod, &["--probation", "60s", "--protection", "switch"]));
+    instance.agent = Agent::start(
+        &instance.pod,
+        &arguments(
+            &instance.pod,
+            &["--probation", "60s", "--protection", "switch"],
+        ),
+    );
     instance.settled(LONG);
     let scene = Scene { instance, fake };
     scene.prove(&color(60).0);
     scene.prove(&color(61).0);
     assert_eq!(scene.instance.config()["state"], "probation");
     // Refused only once it is written, since there is no check.
-    scene.fake.set(|knobs| knobs.refuse = vec![Refusal { path: "ui.assistant".to_owned(), message: "no".to_owned() }]);
-    let answer = scene.instance.put_user(r#"{ ui: { assistant: { name: "x" } } }"#, "proved");
+    scene.fake.set(|knobs| {
+        knobs.refuse = vec![Refusal {
+            path: "ui.assistant".to_owned(),
+            message: "no".to_owned(),
+        }]
+    });
+    let answer = scene
+        .instance
+        .put_user(r#"{ ui: { assistant: { name: "x" } } }"#, "proved");
     let report = scene.report(&answer);
-    assert_eq!((&report["outcome"]["kind"], &report["restores"]), (&json!("rolled_back"), &json!(good)), "the last good one is the last that finished its probation: {report}");
-    assert_eq!(report["problems"][0]["path"], "ui.assistant", "{}", answer.body);
+    assert_eq!(
+        (&report["outcome"]["kind"], &report["restores"]),
+        (&json!("rolled_back"), &json!(good)),
+        "the last good one is the last that finished its probation: {report}"
+    );
+    assert_eq!(
+        report["problems"][0]["path"], "ui.assistant",
+        "{}",
+        answer.body
+    );
     assert!(scene.instance.document().get("ui").is_none());
     scene.instance.state("settled", LONG);
     assert_eq!(scene.fake.running(), scene.instance.document());

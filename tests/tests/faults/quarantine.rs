@@ -23,19 +23,33 @@ fn a_quarantine_outlives_the_agent_and_ends_with_the_gateways_version() {
         scene.reborn(&more);
         scene.instance.settled(LONG);
         sleep(Duration::from_secs(1));
-        assert_eq!((scene.instance.generation(), scene.quarantined()), (generation, 1), "not tried again");
+        assert_eq!(
+            (scene.instance.generation(), scene.quarantined()),
+            (generation, 1),
+            "not tried again"
+        );
         assert_eq!(scene.instance.document(), before);
-        assert!(!scene.instance.config()["quarantine"][0]["reason"].as_str().unwrap().is_empty());
+        assert!(
+            !scene.instance.config()["quarantine"][0]["reason"]
+                .as_str()
+                .unwrap()
+                .is_empty()
+        );
     }
     // The same text again is the same document.
     scene.instance.pod.edit_user(&user);
     sleep(Duration::from_secs(1));
     assert_eq!(scene.instance.generation(), generation);
 
-    scene.fake.set(|knobs| knobs.version = "2026.9.7".to_owned());
+    scene
+        .fake
+        .set(|knobs| knobs.version = "2026.9.7".to_owned());
     scene.fake.restart();
     scene.runs_with(COLOR, &value);
-    assert!(scene.instance.generation() > generation, "another version is a reason to try again");
+    assert!(
+        scene.instance.generation() > generation,
+        "another version is a reason to try again"
+    );
     assert_eq!(scene.last_report()["outcome"]["kind"], "proved");
 }
 
@@ -48,7 +62,10 @@ fn a_layer_that_failed_does_not_hold_back_another_layers_change() {
     scene.instance.pod.edit_user(&color(1).0);
     scene.newer_report(&report, "rolled_back");
     scene.fake.set(|knobs| knobs.never_applied = false);
-    scene.instance.pod.layers.policy.set("90-more.json5", r#"{ ui: { assistant: { name: "policy" } } }"#);
+    scene.instance.pod.layers.policy.set(
+        "90-more.json5",
+        r#"{ ui: { assistant: { name: "policy" } } }"#,
+    );
     scene.runs_with("/ui/assistant/name", &serde_json::json!("policy"));
     // With another layer changed the whole is another document: the user's part is tried anew.
     scene.runs_with(COLOR, &color(1).1);

@@ -40,7 +40,8 @@ impl Scene {
     /// Kills the agent, and starts another.
     pub fn reborn(&mut self, more: &[&str]) {
         self.instance.agent.kill();
-        self.instance.agent = Agent::start(&self.instance.pod, &arguments(&self.instance.pod, more));
+        self.instance.agent =
+            Agent::start(&self.instance.pod, &arguments(&self.instance.pod, more));
         self.instance.document_in_place();
     }
 
@@ -62,8 +63,14 @@ impl Scene {
     /// Waits until the gateway runs with this value at that place, and nothing is on its way.
     #[track_caller]
     pub fn runs_with(&self, pointer: &str, value: &Value) {
-        let found = eventually(LONG, || (self.fake.running().pointer(pointer) == Some(value)).then_some(()));
-        assert!(found.is_some(), "{pointer} is not {value}: {}", self.instance.config()["last_report"]);
+        let found = eventually(LONG, || {
+            (self.fake.running().pointer(pointer) == Some(value)).then_some(())
+        });
+        assert!(
+            found.is_some(),
+            "{pointer} is not {value}: {}",
+            self.instance.config()["last_report"]
+        );
         self.instance.settled(LONG);
     }
 
@@ -72,9 +79,11 @@ impl Scene {
     pub fn newer_report(&self, before: &Value, outcome: &str) -> Value {
         let newer = || {
             let report = self.instance.config()["last_report"].clone();
-            (report["started_at"] != before["started_at"] && report["outcome"]["kind"] == outcome).then_some(report)
+            (report["started_at"] != before["started_at"] && report["outcome"]["kind"] == outcome)
+                .then_some(report)
         };
-        eventually(LONG, newer).unwrap_or_else(|| panic!("no {outcome}: {}", self.instance.config()["last_report"]))
+        eventually(LONG, newer)
+            .unwrap_or_else(|| panic!("no {outcome}: {}", self.instance.config()["last_report"]))
     }
 
     /// The newest report.
@@ -84,19 +93,32 @@ impl Scene {
 
     /// What is in quarantine.
     pub fn quarantined(&self) -> usize {
-        self.instance.config()["quarantine"].as_array().unwrap().len()
+        self.instance.config()["quarantine"]
+            .as_array()
+            .unwrap()
+            .len()
     }
 }
 
 /// A fake gateway for this pod.
 pub fn fake(pod: &Pod, knobs: Knobs) -> Fake {
-    Fake::start(&pod.document(), pod.ports.gateway, Knobs { token: pod.gateway_token(), ..knobs })
+    Fake::start(
+        &pod.document(),
+        pod.ports.gateway,
+        Knobs {
+            token: pod.gateway_token(),
+            ..knobs
+        },
+    )
 }
 
 /// A user layer that says nothing but this, and its value. Applied hot.
 pub fn color(number: u32) -> (String, Value) {
     let value = format!("#{number:06x}");
-    (format!("{{ ui: {{ seamColor: {value:?} }} }}"), json!(value))
+    (
+        format!("{{ ui: {{ seamColor: {value:?} }} }}"),
+        json!(value),
+    )
 }
 
 /// Where the value of [`color`] is in the document.
@@ -105,6 +127,10 @@ pub const COLOR: &str = "/ui/seamColor";
 /// What a layer is to the agent.
 pub fn layer(instance: &Instance, name: &str) -> Value {
     let layers = instance.config()["layers"].clone();
-    let found = layers.as_array().unwrap().iter().find(|layer| layer["name"] == name);
+    let found = layers
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|layer| layer["name"] == name);
     found.cloned().unwrap_or_default()
 }
