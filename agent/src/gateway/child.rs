@@ -85,6 +85,13 @@ impl Child {
         }
     }
 
+    /// A view for which only what happens from now on is news.
+    pub fn from_now(&self) -> Self {
+        let mut child = self.clone();
+        child.status.mark_unchanged();
+        child
+    }
+
     /// Lasts until something about it changes.
     pub async fn changed(&mut self) {
         if self.status.changed().await.is_err() {
