@@ -210,6 +210,13 @@ impl Drop for Tracer {
 
 const AT_ONCE: [&str; 4] = ["--probation", "0s", "--protection", "switch"];
 
+/// Whether the gateway runs with it and nothing is on its way.
+fn is_through(scene: &Scene, round: u32) -> bool {
+    let config = scene.instance.api().try_get("/v1/config");
+    scene.fake.running().pointer(COLOR) == Some(&color(round).1)
+        && config.is_ok_and(|answer| answer.status == 200 && answer.json()["state"] == "settled")
+}
+
 #[test]
 fn an_agent_killed_at_every_call_of_a_layer_change_leaves_the_old_document_or_the_new_one() {
     let mut scene = Scene::with(
@@ -249,9 +256,11 @@ fn an_agent_killed_at_every_call_of_a_layer_change_leaves_the_old_document_or_th
                 &[&format!("-etrace={call}"), &inject],
             );
             scene.instance.pod.edit_user(&color(round).0);
-            // A call of another moment, such as a log line of the link, may be one less this time.
-            let died = scene.instance.agent.wait(Duration::from_secs(4)).is_some();
+            until("it dies, or is through with fewer calls this time", LONG, || {
+                scene.instance.agent.wait(Duration::ZERO).is_some() || is_through(&scene, round)
+            });
             drop(tracer);
+            let died = scene.instance.agent.wait(Duration::ZERO).is_some();
             match colored(&scene.instance.pod) {
                 Some(value) if value == color(round).1 => new += 1,
                 Some(value) if value == color(round - 1).1 && died => old += 1,
