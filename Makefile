@@ -42,7 +42,7 @@ test: ## everything, with the real gateways: format, lints, tests, docs
 
 soak: ## hundreds of rounds of every fault; takes hours
 	@tests/setup.sh --for test
-	@tests/soak.sh
+	@cargo run --quiet --locked -p tests --bin soak -- --result tests/soak-result.md
 
 bench: ## every figure of the docs, measured here, with its peer in the same run
 	@tests/setup.sh --for test
