@@ -1,4 +1,4 @@
-//! SIGKILL at every system call of the write path, by injection.
+//! SIGKILL at every system call of `merge`, by injection.
 //!
 //! Each call that can change a disk or name a file is counted in an undisturbed run; then a run is killed before each
 //! one of them. Whatever the point: the document is the old or the new one, whole; the next start works; the generation
@@ -6,23 +6,18 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 use serde_json::Value;
-use support::{Agent, Knobs, Pod, arguments, document_arguments, until};
+use support::{Agent, Pod, document_arguments};
 
-use crate::scene::{COLOR, LONG, Scene, color};
+use crate::scene::{COLOR, LONG, color};
 
 /// Calls that change what is on disk, or open the way to it.
-const CALLS: &str = "openat,write,pwrite64,fsync,fdatasync,rename,renameat,renameat2,ftruncate,fchmod,fchown,unlink,unlinkat,mkdir,mkdirat,linkat";
+pub const CALLS: &str = "openat,write,pwrite64,fsync,fdatasync,rename,renameat,renameat2,ftruncate,fchmod,fchown,unlink,unlinkat,mkdir,mkdirat,linkat";
 
 /// How often each call was made, from strace's log.
-fn counted(trace: &Path) -> BTreeMap<String, usize> {
+pub fn counted(trace: &Path) -> BTreeMap<String, usize> {
     let mut calls = BTreeMap::new();
     for line in fs::read_to_string(trace).unwrap().lines() {
         let call = line
@@ -46,7 +41,10 @@ fn merge_line(pod: &Pod) -> Vec<String> {
 /// `history` on the state directory: it is readable, and this is its newest generation.
 fn newest_generation(pod: &Pod) -> u64 {
     let state = pod.path("agent-state");
-    let history = Agent::once(pod, &["history", "--json", "--state", state.to_str().unwrap()]);
+    let history = Agent::once(
+        pod,
+        &["history", "--json", "--state", state.to_str().unwrap()],
+    );
     assert_eq!(history.code, Some(0), "{}", history.stderr);
     let history: Value = serde_json::from_str(&history.stdout).unwrap();
     history["generations"][0]["generation"]
@@ -54,7 +52,7 @@ fn newest_generation(pod: &Pod) -> u64 {
         .unwrap_or_default()
 }
 
-fn colored(pod: &Pod) -> Option<Value> {
+pub fn colored(pod: &Pod) -> Option<Value> {
     let document: Value =
         serde_json::from_slice(&fs::read(pod.document()).ok()?).expect("never torn");
     Some(document.pointer(COLOR).cloned().unwrap_or_default())
@@ -161,7 +159,7 @@ fn the_first_merge_killed_at_every_call_leaves_nothing_or_a_whole_document() {
             );
             assert_ne!(code, Some(0), "{point}");
             assert!(
-                matches!(colored(&pod), None) || colored(&pod) == Some(color(1).1),
+                colored(&pod).is_none() || colored(&pod) == Some(color(1).1),
                 "{point}"
             );
             let next = Agent::once(&pod, &merge_line(&pod));
@@ -172,152 +170,5 @@ fn the_first_merge_killed_at_every_call_leaves_nothing_or_a_whole_document() {
                 "{point}"
             );
         }
-    }
-}
-
-/// strace, attached to a running agent. Dropped, it lets go.
-struct Tracer(Child);
-
-impl Tracer {
-    fn attach(pid: i32, trace: &Path, more: &[&str]) -> Self {
-        let mut command = Command::new("strace");
-        command
-            .args(["-f", "-o"])
-            .arg(trace)
-            .args(more)
-            .args(["-p", &pid.to_string()]);
-        let mut child = command
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("strace must be installed");
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let attached = lines.find(|line| line.as_ref().is_ok_and(|line| line.contains("attached")));
-        assert!(attached.is_some(), "strace did not attach");
-        std::thread::spawn(move || lines.for_each(drop));
-        Self(child)
-    }
-}
-
-impl Drop for Tracer {
-    fn drop(&mut self) {
-        let _ = kill(
-            Pid::from_raw(self.0.id().try_into().unwrap()),
-            Signal::SIGINT,
-        );
-        let _ = self.0.wait();
-    }
-}
-
-const AT_ONCE: [&str; 4] = ["--probation", "0s", "--protection", "switch"];
-
-/// Whether the gateway runs with it and nothing is on its way.
-fn is_through(scene: &Scene, round: u32) -> bool {
-    let config = scene.instance.api().try_get("/v1/config");
-    scene.fake.running().pointer(COLOR) == Some(&color(round).1)
-        && config.is_ok_and(|answer| answer.status == 200 && answer.json()["state"] == "settled")
-}
-
-#[test]
-fn an_agent_killed_at_every_call_of_a_layer_change_leaves_the_old_document_or_the_new_one() {
-    let mut scene = Scene::with(
-        Knobs {
-            detect: Duration::from_millis(5),
-            writes_per_minute: usize::MAX,
-            ..Knobs::default()
-        },
-        &AT_ONCE,
-    );
-    let trace = scene.instance.pod.path("home/trace");
-    let calls = {
-        let tracer = Tracer::attach(
-            scene.instance.agent.pid(),
-            &trace,
-            &[&format!("-etrace={CALLS}")],
-        );
-        scene.instance.pod.edit_user(&color(1).0);
-        scene.runs_with(COLOR, &color(1).1);
-        drop(tracer);
-        counted(&trace)
-    };
-    assert!(
-        calls["fsync"] >= 2 && calls.contains_key("renameat"),
-        "{calls:?}"
-    );
-    let (mut old, mut new, mut round) = (0, 0, 1);
-    for (call, count) in calls {
-        for when in 1..=count {
-            round += 1;
-            let point = format!("{call} number {when} of {count}");
-            let generation = scene.instance.generation();
-            let inject = format!("-einject={call}:signal=KILL:when={when}");
-            let tracer = Tracer::attach(
-                scene.instance.agent.pid(),
-                &trace,
-                &[&format!("-etrace={call}"), &inject],
-            );
-            scene.instance.pod.edit_user(&color(round).0);
-            until("it dies, or is through with fewer calls this time", LONG, || {
-                scene.instance.agent.wait(Duration::ZERO).is_some() || is_through(&scene, round)
-            });
-            drop(tracer);
-            let died = scene.instance.agent.wait(Duration::ZERO).is_some();
-            match colored(&scene.instance.pod) {
-                Some(value) if value == color(round).1 => new += 1,
-                Some(value) if value == color(round - 1).1 && died => old += 1,
-                other => panic!("{point}: {other:?}, died: {died}"),
-            }
-            if died {
-                scene.instance.agent = Agent::start(
-                    &scene.instance.pod,
-                    &arguments(&scene.instance.pod, &AT_ONCE),
-                );
-                scene.instance.document_in_place();
-            }
-            scene.runs_with(COLOR, &color(round).1);
-            let after = scene.instance.generation();
-            assert!(after > generation, "{point}: from {generation} to {after}");
-            assert_eq!(
-                fs::read_dir(scene.instance.pod.path("doc"))
-                    .unwrap()
-                    .count(),
-                1,
-                "{point}: litter"
-            );
-            assert_eq!(scene.quarantined(), 0, "{point}");
-        }
-    }
-    assert!(old > 5 && new > 5, "{old} old, {new} new");
-}
-
-#[test]
-fn an_agent_killed_in_an_undo_finishes_it() {
-    let more = [
-        "--probation",
-        "0s",
-        "--protection",
-        "switch",
-        "--hot-deadline",
-        "1s",
-        "--restart-deadline",
-        "2s",
-    ];
-    let mut scene = Scene::new(&more);
-    let before = scene.instance.document();
-    for round in 1..=4 {
-        scene.fake.set(|knobs| knobs.never_applied = true);
-        let (user, value) = color(round);
-        scene.instance.pod.edit_user(&user);
-        until("the bad one is written", LONG, || {
-            scene.instance.document().pointer(COLOR) == Some(&value)
-        });
-        std::thread::sleep(Duration::from_millis(u64::from(round) * 350));
-        scene.reborn(&more);
-        until("the last good one is back", LONG, || {
-            scene.instance.document() == before
-        });
-        scene.fake.set(|knobs| knobs.never_applied = false);
-        scene.instance.settled(LONG);
-        assert!(scene.quarantined() >= 1, "round {round}");
-        assert_eq!(scene.instance.document(), before, "round {round}");
     }
 }

@@ -2,8 +2,6 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
-use std::thread::sleep;
-use std::time::Duration;
 
 use serde_json::json;
 use support::{Agent, Instance, Pod, arguments, until};
@@ -240,5 +238,4 @@ fn without_inotify_layers_are_polled_and_both_status_and_log_say_so() {
     until("the swap is seen", LONG, || {
         instance.document().pointer("/ui/assistant/name") == Some(&json!("policy"))
     });
-    sleep(Duration::from_millis(1));
 }
