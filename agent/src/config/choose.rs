@@ -103,7 +103,7 @@ fn merged(
     resolved: &mut Resolved,
 ) -> Result<Result<Evaluation, Vec<ProblemView>>, Error> {
     for _ in LayerName::ALL {
-        let (layers, rules) = store.layers(&resolved.set)?;
+        let (layers, rules) = store.layers_from(&resolved.set, &mut resolved.parsed)?;
         let outcome = match &resolved.user {
             Some(_) => Evaluation::strict(&layers, &rules),
             None => Evaluation::lenient(&layers, &rules),

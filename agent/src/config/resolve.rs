@@ -12,7 +12,7 @@ use super::Error;
 use super::ledger::{LayerFile, LayerFiles, LayerSet, UserLayer};
 use super::settings::Settings;
 use super::source::{Reading, Readings, missing};
-use super::store::{Store, files_of};
+use super::store::{Parsed, Store, files_of};
 
 /// The actor of an edit that came through the user layer's file.
 pub const FILE_ACTOR: &str = "file";
@@ -28,6 +28,8 @@ pub struct Resolved {
     pub user: Option<UserLayer>,
     /// Problems of layers that have nothing to fall back to: no document can be made.
     pub fatal: Vec<ProblemView>,
+    /// What was parsed on the way.
+    pub parsed: Parsed,
 }
 
 impl Resolved {
@@ -82,8 +84,9 @@ impl Resolved {
         };
         let problems = match reading {
             Reading::Files(sources) => match Layer::parse(name, sources) {
-                Ok(_) => {
+                Ok(layer) => {
                     let files = store.keep(sources)?;
+                    self.parsed.layer(name, files.clone(), layer);
                     let pin = store
                         .ledger()
                         .pins
@@ -180,6 +183,7 @@ impl Resolved {
             return Ok(());
         }
         let files = store.keep(sources)?;
+        self.parsed.layer(LayerName::User, files.clone(), layer);
         let seen = if actor == FILE_ACTOR {
             files.clone()
         } else {
@@ -225,8 +229,12 @@ impl Resolved {
             None => return Ok(()),
             Some(Reading::Files(sources)) if sources.len() == 1 => {
                 match Rules::parse(&sources[0]) {
-                    Ok(_) => {
-                        self.set.locks = store.keep(sources)?.pop();
+                    Ok(rules) => {
+                        let file = store.keep(sources)?.pop();
+                        if let Some(file) = file.clone() {
+                            self.parsed.rules(file, rules);
+                        }
+                        self.set.locks = file;
                         return Ok(());
                     }
                     Err(problems) => views(&problems),

@@ -22,19 +22,18 @@ impl Engine {
         let (document, paths) = (Arc::clone(&attempt.document), attempt.paths.clone());
         let revive = self.revive;
         self.work = Some(Box::pin(async move {
-            let (check, reloads) = tokio::join!(
+            // The kinds are mostly known already; what is left are two questions that need not wait for each other.
+            let reloads = gateway.reload_kinds(&paths).await;
+            let change = Change {
+                document: Arc::clone(&document),
+                paths,
+                requires_restart: reloads.contains(&Reload::Restart),
+                revive,
+            };
+            let (check, trial) = tokio::join!(
                 gateway.check(&document, Purpose::Apply),
-                gateway.reload_kinds(&paths)
+                gateway.begin(change)
             );
-            let requires_restart = reloads.contains(&Reload::Restart);
-            let trial = gateway
-                .begin(Change {
-                    document,
-                    paths,
-                    requires_restart,
-                    revive,
-                })
-                .await;
             Step::Checked {
                 check,
                 reloads,

@@ -3,7 +3,7 @@
 //! In: entries and layer contents. Out: the folded ledger, and a layer set read back as parsed
 //! layers. Nothing here decides anything. Everything is on disk when a call returns.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
@@ -28,6 +28,41 @@ pub struct Store {
     records: Records<Entry>,
     blobs: Blobs,
     ledger: Ledger,
+}
+
+/// Layers and rules that were parsed a moment ago, so that they are not read back and parsed again.
+#[derive(Clone, Default)]
+pub struct Parsed {
+    layers: BTreeMap<LayerName, (LayerFiles, Layer)>,
+    rules: Option<(LayerFile, Rules)>,
+}
+
+impl std::fmt::Debug for Parsed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Parsed").finish_non_exhaustive()
+    }
+}
+
+impl Parsed {
+    /// Adds a layer that was made of these files.
+    pub fn layer(&mut self, name: LayerName, files: LayerFiles, layer: Layer) {
+        self.layers.insert(name, (files, layer));
+    }
+
+    /// Adds the rules that this file holds.
+    pub fn rules(&mut self, file: LayerFile, rules: Rules) {
+        self.rules = Some((file, rules));
+    }
+
+    fn take_layer(&mut self, name: LayerName, files: &LayerFiles) -> Option<Layer> {
+        let (of, layer) = self.layers.remove(&name)?;
+        (of == *files).then_some(layer)
+    }
+
+    fn take_rules(&mut self, file: &LayerFile) -> Option<Rules> {
+        let (of, rules) = self.rules.take()?;
+        (of == *file).then_some(rules)
+    }
 }
 
 impl Store {
@@ -119,22 +154,39 @@ impl Store {
 
     /// Reads a whole set back, parsed, lowest layer first.
     pub fn layers(&self, set: &LayerSet) -> Result<(Vec<Layer>, Rules), Error> {
+        self.layers_from(set, &mut Parsed::default())
+    }
+
+    /// The same, taking out of `parsed` what is there.
+    pub fn layers_from(
+        &self,
+        set: &LayerSet,
+        parsed: &mut Parsed,
+    ) -> Result<(Vec<Layer>, Rules), Error> {
         let layers = set
             .layers
             .iter()
-            .map(|(name, files)| self.layer(*name, files))
+            .map(|(name, files)| match parsed.take_layer(*name, files) {
+                Some(layer) => Ok(layer),
+                None => self.layer(*name, files),
+            })
             .collect::<Result<_, _>>()?;
         let rules = match &set.locks {
             None => Rules::none(),
-            Some(file) => {
-                let source = Source {
-                    file: file.name.clone(),
-                    bytes: self.blobs.get(&file.digest, MAX_BLOB_BYTES)?,
-                };
-                Rules::parse(&source).map_err(Error::Layers)?
-            }
+            Some(file) => match parsed.take_rules(file) {
+                Some(rules) => rules,
+                None => self.rules(file)?,
+            },
         };
         Ok((layers, rules))
+    }
+
+    fn rules(&self, file: &LayerFile) -> Result<Rules, Error> {
+        let source = Source {
+            file: file.name.clone(),
+            bytes: self.blobs.get(&file.digest, MAX_BLOB_BYTES)?,
+        };
+        Rules::parse(&source).map_err(Error::Layers)
     }
 }
 

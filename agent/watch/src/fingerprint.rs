@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use crate::place::DATA;
+use crate::place::{DATA, is_behind};
 
 /// Two equal ones of the same path mean that nothing changed between them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,7 +17,12 @@ impl Fingerprint {
         let mut sum = entry(path);
         match fs::read_dir(path) {
             Ok(entries) => {
-                for found in entries {
+                let seen = |found: &std::io::Result<fs::DirEntry>| {
+                    !found
+                        .as_ref()
+                        .is_ok_and(|found| is_behind(&found.file_name()))
+                };
+                for found in entries.filter(seen) {
                     // Added up, so that the order in which the system lists them does not matter.
                     let part =
                         found.map_or_else(|error| hash(error.kind()), |found| entry(&found.path()));
@@ -111,5 +116,11 @@ mod tests {
         let before = Fingerprint::of(dir.path());
         fs::write(dir.path().join("sub/deep"), "1").unwrap();
         assert_eq!(before, Fingerprint::of(dir.path()));
+        fs::create_dir(dir.path().join("..v3")).unwrap();
+        assert_eq!(
+            before,
+            Fingerprint::of(dir.path()),
+            "a version that is not shown yet"
+        );
     }
 }

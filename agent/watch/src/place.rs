@@ -7,6 +7,10 @@ use std::path::{Path, PathBuf};
 /// The symlink that Kubernetes swaps to publish a new version of a whole volume.
 pub(crate) const DATA: &str = "..data";
 
+/// How the names of what lies behind that symlink begin: versions that come and go, and the link's next self. None of
+/// them is read by its own name, so they are nobody's change.
+const BEHIND: &[u8] = b"..";
+
 /// A watched path as a directory to watch, and for a file its name in it.
 ///
 /// A file is never watched itself: the watch would stay with the old file when a new one is renamed over it.
@@ -66,8 +70,16 @@ impl Place {
     }
 
     fn concerns(&self, name: &OsStr) -> bool {
-        self.file.as_deref().is_none_or(|file| file == name)
+        match &self.file {
+            Some(file) => file == name,
+            None => !is_behind(name),
+        }
     }
+}
+
+/// Whether a name is one of those behind [`DATA`], and not that itself.
+pub(crate) fn is_behind(name: &OsStr) -> bool {
+    name != DATA && name.as_encoded_bytes().starts_with(BEHIND)
 }
 
 #[cfg(test)]
@@ -90,7 +102,8 @@ mod tests {
             ("/a/b/..data", Effect::Moved, Effect::Moved),
             ("/a/..data", Effect::Moved, Effect::Moved),
             ("/a/c/..data", Effect::None, Effect::None),
-            ("/a/b/..data_tmp", Effect::Changed, Effect::None),
+            ("/a/b/..data_tmp", Effect::None, Effect::None),
+            ("/a/b/..2026_11_24", Effect::None, Effect::None),
             ("/a/b", Effect::Moved, Effect::Moved),
             ("/a", Effect::Moved, Effect::Moved),
             ("/", Effect::Moved, Effect::Moved),
