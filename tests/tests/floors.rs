@@ -98,9 +98,7 @@ fn a_room_of_the_agent_names_lower_rooms_only() {
             continue;
         };
         for (above, name) in ROOMS.iter().enumerate().skip(own + 1) {
-            let names = code.contains(&format!("crate::{name}::"))
-                || code.contains(&format!("crate::{name};"))
-                || code.contains(&format!("crate::{{{name}"));
+            let names = names_room(&code, name);
             assert!(!names, "{file} (room {own}) names {name} (room {above})");
         }
         let root = file.ends_with("/mod.rs") && code.contains("super::");
@@ -141,6 +139,20 @@ fn the_merge_does_no_io() {
             assert!(!code.contains(word), "{file} names {word}");
         }
     }
+}
+
+/// Whether some `crate::` path of this code, alone or in braces, goes through this room.
+fn names_room(code: &str, name: &str) -> bool {
+    let word = |c: char| !c.is_alphanumeric() && c != '_';
+    code.split("crate::").skip(1).any(|rest| {
+        let group = rest
+            .strip_prefix('{')
+            .and_then(|rest| rest.split(';').next());
+        match group {
+            Some(group) => group.split(word).any(|found| found == name),
+            None => rest.split(word).next() == Some(name),
+        }
+    })
 }
 
 /// Whether some path of this code goes through this crate.
@@ -190,4 +202,20 @@ fn code(path: &Path) -> String {
     let text = text.split("\n#[cfg(test)]").next().unwrap();
     let lines = text.lines().map(|line| line.split("//").next().unwrap());
     lines.map(|line| format!("{line}\n")).collect()
+}
+
+#[test]
+fn a_path_is_found_alone_and_in_braces() {
+    for (code, named) in [
+        ("use crate::http::Status;", true),
+        ("use crate::{config, http::{Status}};", true),
+        ("use crate::config::http;", false),
+        ("use crate::{config};\nuse http::Uri;", false),
+        ("use crate::https;", false),
+    ] {
+        assert_eq!(names_room(code, "http"), named, "{code}");
+    }
+    assert!(names_crate("fn f(x: openclaw::Error) {}", "openclaw"));
+    assert!(names_crate("use ::openclaw::Error;", "openclaw"));
+    assert!(!names_crate("use my_openclaw::Error;", "openclaw"));
 }
