@@ -12,8 +12,6 @@ use support::{Agent, Instance, Knobs, Pod, arguments, is_root, until};
 
 use crate::scene::{COLOR, LONG, QUICK, Scene, color, fake, layer};
 
-const TEN_GB: u64 = 10 << 30;
-
 /// Ways to plant something at a place.
 type Plant = (&'static str, fn(&Path, &Path));
 
@@ -36,7 +34,7 @@ const PLANTS: [Plant; 7] = [
         drop(std::os::unix::net::UnixListener::bind(place).unwrap())
     }),
     ("10 GB of nothing", |place, _| {
-        File::create(place).unwrap().set_len(TEN_GB).unwrap()
+        File::create(place).unwrap().set_len(10 << 30).unwrap()
     }),
 ];
 

@@ -3,7 +3,40 @@
 use std::thread::sleep;
 use std::time::Duration;
 
+use serde_json::json;
+
 use crate::scene::{COLOR, LONG, QUICK, Scene, color};
+
+#[test]
+fn a_hash_that_never_comes_is_undone() {
+    let more = [QUICK.as_slice(), &["--hot-deadline", "2s"]].concat();
+    let scene = Scene::new(&more);
+    let before = scene.instance.document();
+    let generation = scene.instance.generation();
+    scene.fake.set(|knobs| knobs.never_applied = true);
+    let (user, _) = color(20);
+    let report = scene.report(&scene.instance.put_user(&user, "proved"));
+    assert_eq!(
+        (&report["outcome"]["kind"], &report["restores"]),
+        (&json!("rolled_back"), &json!(generation)),
+        "{report}"
+    );
+    assert!(
+        report["reason"].as_str().unwrap().contains("within 2 s"),
+        "{report}"
+    );
+    assert_eq!(scene.instance.document(), before);
+    assert_eq!(
+        (scene.instance.generation(), scene.quarantined()),
+        (generation + 2, 1),
+        "the bad one and the way back"
+    );
+    scene.instance.state("settled", LONG);
+    scene.fake.set(|knobs| knobs.never_applied = false);
+    let (other, value) = color(21);
+    scene.prove(&other);
+    assert_eq!(scene.fake.running().pointer(COLOR), Some(&value));
+}
 
 #[test]
 fn a_quarantine_outlives_the_agent_and_ends_with_the_gateways_version() {
