@@ -33,7 +33,7 @@ fn measure(mut work: impl FnMut()) -> f64 {
 
 /// Two layers of 20,000 keys and 1 MB; the second sets half of the first's keys anew.
 fn large_merge() -> Result<(), Vec<Problem>> {
-    let texts = [document(0, 20_000, 38), document(10_000, 20_000, 38)];
+    let texts = [document(0, 20_000, 42), document(10_000, 20_000, 42)];
     let layers = [
         parse(LayerName::Base, &texts[0])?,
         parse(LayerName::User, &texts[1])?,

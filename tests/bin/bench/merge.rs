@@ -10,14 +10,12 @@ pub fn measure(_: Rounds) -> Vec<Figure> {
     let said = merge_speed();
     let line = said
         .lines()
-        .find(|line| line.starts_with("merge of 1"))
+        .find(|line| line.starts_with("merge of "))
         .expect("merge_speed says the figure");
     let (name, figures) = line.split_once(": ").unwrap();
-    let number = |after: &str| -> f64 {
-        let text = figures.split(after).nth(1).unwrap_or_default();
-        text.trim().split(' ').next().unwrap().parse().unwrap()
-    };
-    let (ours, plain) = (number(""), number("json-patch"));
+    let number = |text: &str| -> f64 { text.split(' ').next().unwrap().parse().unwrap() };
+    let (ours, rest) = figures.split_once(" us, json-patch ").unwrap();
+    let (ours, plain) = (number(ours), number(rest));
     vec![
         Figure::new(name, ours / 1e3, "ms")
             .beside("json-patch, without provenance", plain / 1e3)
