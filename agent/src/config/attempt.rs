@@ -152,6 +152,7 @@ impl Engine {
         }
         if self.is_paused() {
             self.state(ConfigState::Paused);
+            self.release_as_it_is();
             if let Some(user) = candidate.user.filter(|user| user.actor != FILE_ACTOR) {
                 self.store.append(Entry::User(user))?;
             }
@@ -181,6 +182,7 @@ impl Engine {
         if let Some(written) = &mut self.written {
             written.set.clone_from(&candidate.set);
         }
+        self.release_as_it_is();
         self.answer(
             waiter.into_iter().collect(),
             &self.not_now(actor, "the document stays the same"),
@@ -292,9 +294,11 @@ impl Engine {
     }
 
     /// While there is a last good document, a new one is not written behind the back of an absent gateway.
+    /// A gateway that waits for its first document is not absent.
     fn must_wait(&self) -> bool {
         let waited = self.waiting.is_some_and(|waiting| waiting.over);
-        self.store.ledger().good.is_some() && !self.is_up() && !self.revive && !waited
+        let lives = self.released && self.store.ledger().good.is_some();
+        lives && !self.is_up() && !self.revive && !waited
     }
 
     fn wait_for_gateway(&mut self) -> Result<(), Error> {

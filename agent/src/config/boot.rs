@@ -5,6 +5,7 @@
 //! record and rename is reconciled by hash.
 
 use agent_api::{ConfigState, Outcome};
+use config_merge::LayerName;
 
 use super::Error;
 use super::attempt::Undo;
@@ -25,6 +26,7 @@ impl Engine {
         }
         self.restore_view();
         self.reconcile()?;
+        self.adopt_what_was_missed()?;
         if self.resume().await? {
             self.release();
             return Ok(());
@@ -159,8 +161,9 @@ impl Engine {
         }
         let mut set = good.set.clone();
         if resolved.fatal.is_empty() {
-            set.take(config_merge::LayerName::Policy, &resolved.set);
+            set.take(LayerName::Policy, &resolved.set);
         }
+        set.take(LayerName::Runtime, &resolved.set);
         Some(set)
     }
 
@@ -190,7 +193,9 @@ impl Engine {
         }
         self.release();
         self.state(ConfigState::Settled);
-        self.pursue(resolved.clone(), "layers", None)
+        let before = self.written.as_ref().map(|written| &written.set);
+        let actor = resolved.author(&self.store, before);
+        self.pursue(resolved.clone(), &actor, None)
     }
 
     /// Writes the last good layers under the policy in force, and has them proved when the gateway is there.
@@ -237,6 +242,13 @@ impl Engine {
             self.step(step)?;
         }
         Ok(())
+    }
+
+    /// What lies on disk is what the gateway is to start with.
+    pub(super) fn release_as_it_is(&mut self) {
+        if !self.released {
+            self.release();
+        }
     }
 
     /// The document is in place: the gateway may start.

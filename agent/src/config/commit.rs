@@ -1,9 +1,11 @@
 //! How a document gets on disk: first the record, then the file, by our hand or the gateway's.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use agent_api::{ConfigState, Outcome};
 use config_merge::LayerName;
+use tokio::time::Instant;
 
 use super::Error;
 use super::attempt::Step;
@@ -11,6 +13,9 @@ use super::engine::{Engine, Written};
 use super::gateway::{Handed, Trial};
 use super::ledger::{Entry, Generation};
 use super::settings::Drift;
+
+/// The gateway's view of its file may be this far behind it: then it is asked again.
+const AGAIN: Duration = Duration::from_millis(300);
 
 impl Engine {
     /// Records the generation, then writes the document, then has it proved.
@@ -54,6 +59,7 @@ impl Engine {
             }
             Handed::Stale => {
                 self.supersede()?;
+                self.retry_at = Some(Instant::now() + AGAIN);
                 return self.drifted();
             }
             Handed::Refused { reason } => {
@@ -158,8 +164,6 @@ impl Engine {
         self.metrics.written(number, attempt.started.elapsed());
         self.view
             .send_modify(|view| view.wrote(number, &attempt.document.sha256));
-        if !self.released {
-            self.release();
-        }
+        self.release_as_it_is();
     }
 }

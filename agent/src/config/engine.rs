@@ -329,7 +329,9 @@ impl Engine {
             return Ok(());
         }
         self.quiet_until = None;
-        self.pursue(resolved, "layers", None)
+        let before = self.written.as_ref().map(|written| &written.set);
+        let actor = resolved.author(&self.store, before);
+        self.pursue(resolved, &actor, None)
     }
 
     /// A layer that is not whole may be in the middle of a change: quiet is waited for, once.

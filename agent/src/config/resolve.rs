@@ -15,7 +15,7 @@ use super::source::{Reading, Readings, missing};
 use super::store::{Parsed, Store, files_of};
 
 /// The actor of an edit that came through the user layer's file.
-pub const FILE_ACTOR: &str = "file";
+pub const FILE_ACTOR: &str = "file:user";
 
 /// The layers in force.
 #[derive(Clone, Debug, Default)]
@@ -46,6 +46,28 @@ impl Resolved {
         }
         resolved.locks(store, readings.locks.as_ref())?;
         Ok(resolved)
+    }
+
+    /// Who asks for these layers instead of the ones before: the user as told, else the files that differ.
+    pub fn author(&self, store: &Store, before: Option<&LayerSet>) -> String {
+        let none = LayerSet::default();
+        let before = before.unwrap_or(&none);
+        let name = |layer| match layer {
+            LayerName::User => self.user.as_ref().map_or_else(
+                || store.ledger().user.actor.clone(),
+                |edit| edit.actor.clone(),
+            ),
+            LayerName::Runtime => "gateway".to_owned(),
+            layer => format!("file:{layer}"),
+        };
+        let mut names: Vec<String> = self.set.differing(before).into_iter().map(name).collect();
+        if self.set.locks != before.locks {
+            names.push("file:locks".to_owned());
+        }
+        if names.is_empty() {
+            names.push("agent".to_owned());
+        }
+        names.join(" ")
     }
 
     /// Whether some layer could not be taken as it lies on disk.

@@ -9,6 +9,7 @@ use super::document::Document;
 use super::engine::{Engine, Written};
 use super::ledger::{Entry, Generation};
 use super::resolve::Resolved;
+use super::settings::Drift;
 use super::source::Readings;
 
 /// Name of the runtime layer's one file.
@@ -46,6 +47,40 @@ impl Engine {
             );
         }
         self.match_found(found)
+    }
+
+    /// In shared mode the gateway may have written while no agent ran: its edits of the allowed
+    /// paths, against the newest document that we wrote, become the runtime layer.
+    pub(super) fn adopt_what_was_missed(&mut self) -> Result<(), Error> {
+        if self.settings.drift != Drift::Shared || self.written.is_some() {
+            return Ok(());
+        }
+        let newest = self
+            .store
+            .ledger()
+            .generations
+            .back()
+            .map(|newest| newest.set.clone());
+        let found = self
+            .file
+            .read()
+            .and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
+        let (Some(set), Some(found)) = (newest, found) else {
+            return Ok(());
+        };
+        let Ok(ours) = super::choose::lenient(&self.store, &set)? else {
+            return Ok(());
+        };
+        let allow = self.allowed();
+        let adoption = config_merge::adopt(&ours.document.value, &found, &allow, &self.runtime()?);
+        if adoption.adopted.is_empty() {
+            return Ok(());
+        }
+        tracing::info!(
+            paths = adoption.adopted.len(),
+            "the gateway wrote while no agent ran: adopted as the runtime layer"
+        );
+        self.keep_runtime(&adoption.runtime)
     }
 
     fn keep_runtime(&mut self, runtime: &Value) -> Result<(), Error> {

@@ -154,6 +154,9 @@ impl Engine {
         self.store.append(Entry::Good { number, version })?;
         self.view.send_modify(|view| view.good(number));
         let mut report = undo.report;
+        if report.generation == 0 {
+            report.generation = number;
+        }
         report.duration_seconds += attempt.started.elapsed().as_secs_f64();
         report.restores = Some(undo.restores);
         report.proof = Some(proof);

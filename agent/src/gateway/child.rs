@@ -86,7 +86,7 @@ impl Child {
     }
 
     /// A view for which only what happens from now on is news.
-    pub fn from_now(&self) -> Self {
+    pub fn watching(&self) -> Self {
         let mut child = self.clone();
         child.status.mark_unchanged();
         child

@@ -323,7 +323,7 @@ impl OpenClawTrial {
     async fn wait(&mut self, until: Instant) {
         let mut presence = self.gateway.presence.clone();
         presence.mark_unchanged();
-        let mut child = self.gateway.child.as_ref().map(super::Child::from_now);
+        let mut child = self.gateway.child.as_ref().map(super::Child::watching);
         loop {
             tokio::select! {
                 () = sleep_until(until) => return,
