@@ -4,7 +4,7 @@
 //! the reasons why there is none. A layer that is broken, breaks a rule, or is part of a document
 //! that failed goes back to its last good, so that it does not hold back the others.
 
-use agent_api::{LayerView, ProblemView};
+use agent_api::{LayerStatus, LayerView, ProblemView};
 use config_merge::{LayerName, Problem};
 
 use super::Error;
@@ -34,6 +34,20 @@ pub struct Candidate {
     pub user: Option<UserLayer>,
     /// Layers that went back to their last good because a document with them failed.
     pub reverted: Vec<LayerName>,
+}
+
+impl Candidate {
+    /// Says of each layer that went back what was wrong with it.
+    pub fn explain(&mut self, refusals: &[ProblemView]) {
+        let reverted = &self.reverted;
+        let back =
+            |layer: &&mut LayerView| reverted.iter().any(|name| name.to_string() == layer.name);
+        for layer in self.layers.iter_mut().filter(back) {
+            let own = |problem: &&ProblemView| problem.layer.as_ref() == Some(&layer.name);
+            let own: Vec<_> = refusals.iter().filter(own).cloned().collect();
+            layer.problems.extend(own);
+        }
+    }
 }
 
 /// What there is to try.
@@ -78,6 +92,7 @@ pub fn choose(
         if let Ok(evaluation) = lenient(store, &set)?
             && !barred(&evaluation)
         {
+            sent_back(store, &mut resolved, &reverted);
             resolved.set = set;
             return Ok(candidate(resolved, evaluation, reverted));
         }
@@ -85,13 +100,24 @@ pub fn choose(
     Ok(Choice::Nothing(resolved.problems()))
 }
 
+/// What these layers say is not in force.
+fn sent_back(store: &Store, resolved: &mut Resolved, reverted: &[LayerName]) {
+    if reverted.contains(&LayerName::User) && resolved.user.is_some() {
+        resolved.refuse_user(store, Vec::new());
+    }
+    for name in reverted {
+        if let Some(view) = resolved.views.get_mut(name) {
+            view.status = LayerStatus::FellBack;
+        }
+    }
+}
+
 fn candidate(resolved: Resolved, evaluation: Evaluation, reverted: Vec<LayerName>) -> Choice {
-    let keeps_user = !reverted.contains(&LayerName::User);
     Choice::Candidate(Box::new(Candidate {
         set: resolved.set,
         evaluation,
         layers: resolved.views.into_values().collect(),
-        user: resolved.user.filter(|_| keeps_user),
+        user: resolved.user,
         reverted,
     }))
 }
@@ -138,7 +164,7 @@ fn go_back(store: &Store, resolved: &mut Resolved, problems: &[Problem]) -> bool
     for name in LayerName::ALL.into_iter().filter(|name| of(*name)) {
         resolved.set.take(name, good);
         if let Some(view) = resolved.views.get_mut(&name) {
-            view.status = agent_api::LayerStatus::FellBack;
+            view.status = LayerStatus::FellBack;
             view.problems.extend(
                 views(problems)
                     .into_iter()

@@ -374,7 +374,7 @@ impl Engine {
 
     fn take(
         &mut self,
-        candidate: Candidate,
+        mut candidate: Candidate,
         actor: &str,
         mut waiter: Option<Waiter>,
     ) -> Result<(), Error> {
@@ -391,6 +391,7 @@ impl Engine {
         problems.extend(self.refusals.clone());
         problems.extend(views(&candidate.evaluation.left_out));
         self.complain(&problems);
+        candidate.explain(&self.refusals);
         self.view.send_modify(|view| view.layers(&candidate));
         self.start(candidate, actor, waiter)
     }
