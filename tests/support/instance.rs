@@ -4,7 +4,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::{Agent, Answer, Client, GATEWAY_UID, Gateway, GatewayOptions, Pod, Version, eventually, is_root};
+use crate::{
+    Agent, Answer, Client, GATEWAY_UID, Gateway, GatewayOptions, Pod, Version, eventually, is_root,
+};
 
 /// A pod with an agent, and perhaps a gateway of its own.
 pub struct Instance {

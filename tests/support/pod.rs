@@ -201,7 +201,11 @@ impl Pod {
             fs::create_dir_all(&folder).unwrap();
             let part = folder.join(".part");
             // By another process: a child that is forked meanwhile would hold our file open, and nobody could start it.
-            let copied = Command::new("cp").arg(program).arg(&part).status().expect("cp can be started");
+            let copied = Command::new("cp")
+                .arg(program)
+                .arg(&part)
+                .status()
+                .expect("cp can be started");
             assert!(copied.success(), "{} cannot be copied", program.display());
             fs::rename(&part, &place).unwrap();
         }
