@@ -267,7 +267,14 @@ impl Engine {
         let mut answer = super::explain::explain(path, &evaluation, &rules);
         answer.since_generation = self.store.ledger().since(&answer.path);
         let view = self.view.borrow();
-        let about = |problem: &&agent_api::ProblemView| problem.path == answer.path;
+        let told: Vec<_> = answer
+            .refused
+            .iter()
+            .map(|refused| refused.problem.clone())
+            .collect();
+        let about = |problem: &&agent_api::ProblemView| {
+            super::explain::concerns(&problem.path, path) && !told.contains(problem)
+        };
         let refused = view.problems.iter().filter(about).cloned();
         let refused: Vec<RefusedValue> = refused
             .map(|problem| RefusedValue {

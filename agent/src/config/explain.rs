@@ -21,6 +21,12 @@ pub fn unknown(path: &KeyPath) -> ExplainResponse {
     }
 }
 
+/// Whether a problem is one of this key: at it, at something above it that went with it, or below it.
+pub fn concerns(problem: &str, path: &KeyPath) -> bool {
+    let at = problem.parse::<KeyPath>();
+    at.is_ok_and(|at| !at.is_root() && (at.covers(path) || path.covers(&at)))
+}
+
 /// Explains one key of a document.
 pub fn explain(path: &KeyPath, evaluation: &Evaluation, rules: &Rules) -> ExplainResponse {
     let mut answer = unknown(path);
@@ -38,7 +44,7 @@ pub fn explain(path: &KeyPath, evaluation: &Evaluation, rules: &Rules) -> Explai
     let about = evaluation
         .left_out
         .iter()
-        .filter(|problem| problem.path == answer.path)
+        .filter(|problem| concerns(&problem.path, path))
         .cloned();
     let about: Vec<_> = about.collect();
     answer.refused = views(&about)
