@@ -159,8 +159,11 @@ pub fn new_lock(instance: &mut Instance) {
     assert_eq!(left_out["line"], 3, "{left_out}");
     assert_eq!(left_out["layer"], "user", "{left_out}");
     let explained = instance.api().get("/v1/config/explain?path=ui.seamColor");
-    let refused = &explained.json()["refused"][0];
-    assert_eq!(refused["value"], "#abcdef", "{}", explained.body);
+    let explained = explained.json();
+    let refused = explained["refused"].as_array().unwrap();
+    assert_eq!(refused.len(), 1, "{explained}");
+    assert_eq!(refused[0]["problem"]["line"], 3, "{explained}");
+    assert_eq!(explained["locked_by"]["rule"], "ui", "{explained}");
 
     let _ = reported(instance, "proved", || {
         volume.publish(&[("locks.json5", &shipped)])
