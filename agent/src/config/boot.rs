@@ -207,8 +207,6 @@ impl Engine {
     ) -> Result<(), Error> {
         let mut attempt = self.attempt_for(evaluation, set.clone(), "boot");
         attempt.restores = restores;
-        let report = attempt.report(Outcome::Proved, None);
-        attempt.undo = restores.map(|restores| Undo { report, restores });
         let change = Change {
             document: std::sync::Arc::clone(&attempt.document),
             paths: attempt.paths.clone(),
@@ -217,6 +215,11 @@ impl Engine {
         };
         self.attempt = Some(attempt);
         self.record()?;
+        // The report names the generation, which has its number only now.
+        if let Some(attempt) = &mut self.attempt {
+            let report = attempt.report(Outcome::Proved, None);
+            attempt.undo = restores.map(|restores| Undo { report, restores });
+        }
         self.write_file()?;
         let trial = self.gateway.begin(change).await;
         self.prove(trial);
