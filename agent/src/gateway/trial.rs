@@ -34,6 +34,8 @@ const DIAL: Duration = Duration::from_secs(2);
 const NO_HASHES: Duration = Duration::from_secs(3);
 /// A gateway that was told to start anew inside its process is given this long to answer.
 const REVIVED: Duration = Duration::from_secs(20);
+/// A new process is given this long: on half a core a start takes minutes, and ending it in the middle would go on for ever.
+const STARTED: Duration = Duration::from_secs(300);
 
 /// What has to stay as it is, or come true.
 pub struct OpenClawTrial {
@@ -51,6 +53,7 @@ pub struct OpenClawTrial {
     crashes: u32,
     said_applied: bool,
     restarting: bool,
+    went_away: bool,
 }
 
 /// Clocks of one proof.
@@ -60,7 +63,8 @@ struct Clocks {
     patience_from: Instant,
     mismatch_since: Option<Instant>,
     dialled: Instant,
-    revived: Option<Instant>,
+    /// When a gateway that was told to come back is given up.
+    revived_by: Option<Instant>,
 }
 
 impl OpenClawTrial {
@@ -82,6 +86,8 @@ impl OpenClawTrial {
             crashes: 0,
             said_applied: false,
             restarting: false,
+            touched: false,
+            went_away: false,
             gateway,
             change,
         }
@@ -168,7 +174,7 @@ impl OpenClawTrial {
                 self.listener(Proof::Hash, clocks).await
             }
             None if self.said_applied => self.listener(Proof::Log, clocks).await,
-            None if self.booted_anew() || (age > NO_HASHES && !self.restarting) => {
+            None if self.lives_on(age) || self.is_late(clocks) => {
                 self.listener(Proof::Listener, clocks).await
             }
             _ => self.overdue(clocks).await,
@@ -179,6 +185,11 @@ impl OpenClawTrial {
     fn awaits_restart(&self, age: Duration) -> bool {
         let announced = self.restarting || (self.change.requires_restart && age < ANNOUNCED);
         self.was_up && announced && !self.booted_anew()
+    }
+
+    /// A release without hashes and boot ids: what can be seen is that it is there, after its restart if one was announced.
+    fn lives_on(&self, age: Duration) -> bool {
+        self.booted_anew() || self.went_away || (age > NO_HASHES && !self.restarting)
     }
 
     /// Whether another life of the gateway answers than before.
@@ -221,25 +232,35 @@ impl OpenClawTrial {
 
     /// The gateway answers and does not run with the document yet.
     async fn overdue(&mut self, clocks: &mut Clocks) -> Option<Verdict> {
-        let restarts = self.change.requires_restart || self.restarting;
-        let patience = if restarts {
-            self.gateway.patience.restart
-        } else {
-            self.gateway.patience.hot
-        };
-        if clocks.patience_from.elapsed() < patience {
+        if !self.is_late(clocks) {
             return None;
         }
-        if restarts && self.is_working().await {
+        if self.restarts() && self.is_working().await {
             clocks.patience_from = Instant::now();
             return None;
         }
         Some(Verdict::Failed {
             reason: format!(
                 "the gateway did not apply it within {} s",
-                patience.as_secs()
+                self.patience().as_secs()
             ),
         })
+    }
+
+    fn restarts(&self) -> bool {
+        self.change.requires_restart || self.restarting
+    }
+
+    fn patience(&self) -> Duration {
+        if self.restarts() {
+            self.gateway.patience.restart
+        } else {
+            self.gateway.patience.hot
+        }
+    }
+
+    fn is_late(&self, clocks: &Clocks) -> bool {
+        clocks.patience_from.elapsed() >= self.patience()
     }
 
     /// Whether runs are under way that a restart waits for.
@@ -256,14 +277,15 @@ impl OpenClawTrial {
     /// The gateway does not answer.
     async fn absent(&mut self, clocks: &mut Clocks) -> Option<Verdict> {
         self.redial(clocks);
+        self.went_away |= self.gateway.link.connection().is_err();
         if self.change.revive {
-            self.revive(clocks).await;
+            // One that restarts by itself needs nobody.
+            if !self.restarting || clocks.patience_from.elapsed() > REVIVED {
+                self.revive(clocks).await;
+            }
             return None;
         }
-        let restarts = self.change.requires_restart || self.restarting;
-        if !(self.was_up && restarts)
-            || clocks.patience_from.elapsed() < self.gateway.patience.restart
-        {
+        if !(self.was_up && self.restarts() && self.is_late(clocks)) {
             return None;
         }
         let patience = self.gateway.patience.restart.as_secs();
@@ -295,20 +317,28 @@ impl OpenClawTrial {
         let Some(child) = &self.gateway.child else {
             return;
         };
-        match clocks.revived {
+        let patience = match clocks.revived_by {
             None if child.is_running() && self.gateway.restarts_inside() => {
                 tracing::warn!("the gateway's port is closed: telling it to start anew (SIGUSR2)");
                 child.restart_inside();
+                REVIVED
             }
-            None if child.is_running() => child.restart("its port is closed"),
-            None => child.start(),
-            Some(since) if since.elapsed() > REVIVED => {
+            None if child.is_running() => {
+                child.restart("its port is closed");
+                STARTED
+            }
+            None => {
+                child.start();
+                STARTED
+            }
+            Some(end) if Instant::now() > end => {
                 tracing::warn!("the gateway did not come back: ending it, and starting another");
                 child.restart("its port stayed closed");
+                STARTED
             }
             Some(_) => return,
-        }
-        clocks.revived = Some(Instant::now());
+        };
+        clocks.revived_by = Some(Instant::now() + patience);
         self.gateway.link.nudge();
     }
 
@@ -348,7 +378,7 @@ impl Trial for OpenClawTrial {
             patience_from: now,
             mismatch_since: None,
             dialled: now,
-            revived: None,
+            revived_by: None,
         };
         if self.was_up && !self.change.revive {
             let _ = timeout(Duration::from_millis(400), self.remember()).await;
