@@ -78,6 +78,7 @@ impl App {
             settings.patience,
             child.clone(),
             Arc::clone(&tokens),
+            settings.config.document.clone(),
         );
         let gateway: Arc<dyn Gateway> = Arc::new(Arc::new(gateway));
         tasks.spawn(done(follow(link, Arc::clone(&tokens), presence)));

@@ -139,7 +139,7 @@ impl Engine {
         let change = Change {
             document: std::sync::Arc::clone(&attempt.document),
             paths: Vec::new(),
-            requires_restart: true,
+            requires_restart: false,
             revive: false,
         };
         self.attempt = Some(attempt);

@@ -15,12 +15,16 @@ mod said;
 mod secrets;
 mod trial;
 
+use std::fs::File;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use agent_api::Reload;
 use async_trait::async_trait;
 use config_merge::KeyPath;
+use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
 use openclaw::{Endpoint, LinkHandle, probe};
 use tokio::sync::watch;
 
@@ -76,6 +80,7 @@ pub struct OpenClaw {
     patience: Patience,
     child: Option<Child>,
     tokens: Arc<Tokens>,
+    document: PathBuf,
     asking: Asking,
     kinds: Kinds,
 }
@@ -90,6 +95,7 @@ impl OpenClaw {
         patience: Patience,
         child: Option<Child>,
         tokens: Arc<Tokens>,
+        document: PathBuf,
     ) -> Self {
         let asking = Asking::new(link.clone());
         Self {
@@ -100,6 +106,7 @@ impl OpenClaw {
             patience,
             child,
             tokens,
+            document,
             asking,
             kinds: Kinds::default(),
         }
@@ -108,6 +115,18 @@ impl OpenClaw {
     /// Whether SIGUSR2 makes this release start anew inside its process.
     fn restarts_inside(&self) -> bool {
         self.tokens.restarts_inside()
+    }
+
+    /// Gives the document's file another time of change: a gateway whose watcher was not armed yet
+    /// when the file was renamed into place looks again.
+    fn touch(&self) {
+        let file = File::options()
+            .read(true)
+            .custom_flags(O_NOFOLLOW | O_NONBLOCK)
+            .open(&self.document);
+        if let Err(error) = file.and_then(|file| file.set_modified(SystemTime::now())) {
+            tracing::warn!("the document's file cannot be touched: {error}");
+        }
     }
 
     /// From now on the gateway is dialled here.

@@ -54,6 +54,7 @@ pub struct OpenClawTrial {
     said_applied: bool,
     restarting: bool,
     went_away: bool,
+    touched: bool,
 }
 
 /// Clocks of one proof.
@@ -232,6 +233,12 @@ impl OpenClawTrial {
 
     /// The gateway answers and does not run with the document yet.
     async fn overdue(&mut self, clocks: &mut Clocks) -> Option<Verdict> {
+        if !self.touched && !self.restarts() && clocks.patience_from.elapsed() > self.patience() / 2
+        {
+            tracing::warn!("the gateway has not noticed the document: touching its file");
+            self.touched = true;
+            self.gateway.touch();
+        }
         if !self.is_late(clocks) {
             return None;
         }
