@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 
 use crate::config::gateway::{Gateway, Presence};
 use crate::config::{self, Engine};
-use crate::gateway::{Child, OpenClaw, Patience, Protection, Tokens, follow};
+use crate::gateway::{self, Child, OpenClaw, Patience, Protection, Tokens, follow};
 use crate::http::{self, Status};
 use crate::secrets::{self, Bundle, Secrets, TokenFile};
 
@@ -74,11 +74,13 @@ impl App {
             link.clone(),
             presences,
             aim,
-            settings.protection,
-            settings.patience,
+            gateway::Settings {
+                protection: settings.protection,
+                patience: settings.patience,
+                document: settings.config.document.clone(),
+            },
             child.clone(),
             Arc::clone(&tokens),
-            settings.config.document.clone(),
         );
         let gateway: Arc<dyn Gateway> = Arc::new(Arc::new(gateway));
         tasks.spawn(done(follow(link, Arc::clone(&tokens), presence)));

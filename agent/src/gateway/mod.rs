@@ -71,16 +71,25 @@ impl Default for Patience {
     }
 }
 
+/// What is known of the gateway beforehand.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// What keeps it from writing its document.
+    pub protection: Protection,
+    /// How patient we are with it.
+    pub patience: Patience,
+    /// Its document's file.
+    pub document: PathBuf,
+}
+
 /// The gateway beside us.
 pub struct OpenClaw {
     link: LinkHandle,
     presence: watch::Receiver<Presence>,
     endpoint: watch::Sender<Option<Endpoint>>,
-    protection: Protection,
-    patience: Patience,
+    settings: Settings,
     child: Option<Child>,
     tokens: Arc<Tokens>,
-    document: PathBuf,
     asking: Asking,
     kinds: Kinds,
 }
@@ -91,22 +100,18 @@ impl OpenClaw {
         link: LinkHandle,
         presence: watch::Receiver<Presence>,
         endpoint: watch::Sender<Option<Endpoint>>,
-        protection: Protection,
-        patience: Patience,
+        settings: Settings,
         child: Option<Child>,
         tokens: Arc<Tokens>,
-        document: PathBuf,
     ) -> Self {
         let asking = Asking::new(link.clone());
         Self {
             link,
             presence,
             endpoint,
-            protection,
-            patience,
+            settings,
             child,
             tokens,
-            document,
             asking,
             kinds: Kinds::default(),
         }
@@ -123,7 +128,7 @@ impl OpenClaw {
         let file = File::options()
             .read(true)
             .custom_flags(O_NOFOLLOW | O_NONBLOCK)
-            .open(&self.document);
+            .open(&self.settings.document);
         if let Err(error) = file.and_then(|file| file.set_modified(SystemTime::now())) {
             tracing::warn!("the document's file cannot be touched: {error}");
         }
@@ -168,7 +173,7 @@ impl Gateway for Arc<OpenClaw> {
     }
 
     async fn check(&self, document: &Document, purpose: Purpose) -> Check {
-        if self.protection == Protection::None {
+        if self.settings.protection == Protection::None {
             return Check::Unasked {
                 why: "nothing keeps this gateway from writing, so it is not asked".to_owned(),
             };

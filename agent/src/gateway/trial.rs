@@ -260,9 +260,9 @@ impl OpenClawTrial {
 
     fn patience(&self) -> Duration {
         if self.restarts() {
-            self.gateway.patience.restart
+            self.gateway.settings.patience.restart
         } else {
-            self.gateway.patience.hot
+            self.gateway.settings.patience.hot
         }
     }
 
@@ -295,7 +295,7 @@ impl OpenClawTrial {
         if !(self.was_up && self.restarts() && self.is_late(clocks)) {
             return None;
         }
-        let patience = self.gateway.patience.restart.as_secs();
+        let patience = self.gateway.settings.patience.restart.as_secs();
         Some(Verdict::Failed {
             reason: format!(
                 "the gateway restarted for it and did not come back within {patience} s"
