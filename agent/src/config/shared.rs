@@ -132,6 +132,10 @@ impl Engine {
             bytes: found.bytes.into(),
             sha256: found.sha256,
         });
+        // Nothing is left to do but to show the layers as they are now.
+        if self.attempt.is_none() {
+            return self.consider();
+        }
         Ok(())
     }
 
