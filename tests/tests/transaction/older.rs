@@ -40,7 +40,10 @@ fn hot(instance: &mut Instance) {
         Version::Older.number(),
         "{status}"
     );
-    let answer = instance.put_user("{ agents: { defaults: { heartbeat: { every: \"3h\" } } } }", "settled");
+    let answer = instance.put_user(
+        "{ agents: { defaults: { heartbeat: { every: \"3h\" } } } }",
+        "settled",
+    );
     assert_eq!(answer.status, 200, "{}", answer.body);
     let report = answer.json()["report"].clone();
     seen(&report);

@@ -4,8 +4,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
+use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use support::{Instance, Pod, Rpc, newest};
 
@@ -124,24 +124,33 @@ fn missing(instance: &mut Instance) {
     assert_eq!(degraded(instance), [Value::Null; 0]);
 }
 
-/// While the gateway stands still nobody knows which token it takes.
+/// Nobody knows which token the gateway takes until it has let the agent in with the new one.
 fn token(instance: &mut Instance) {
     let old = instance.pod.gateway_token();
-    let beside = instance.pod.secrets_file();
-    let kept = beside.with_file_name(".previous-gateway-token");
-    assert!(!kept.exists());
-    let gateway = Pid::from_raw(instance.gateway_pid().try_into().unwrap());
-    kill(gateway, Signal::SIGSTOP).unwrap();
-    let from = instance.said();
-    instance.pod.secrets.set("gateway-token", TOKEN);
-    wait("the old token is kept", || {
-        fs::read_to_string(&kept).is_ok_and(|text| text == old)
-    });
-    let mode = fs::metadata(&kept).unwrap().permissions().mode();
-    assert_eq!(mode & 0o777, 0o600);
-    kill(gateway, Signal::SIGCONT).unwrap();
-    let _ = instance.says(from, "has read its secrets again", LONG);
+    let file = instance.pod.secrets_file();
+    let folder = Inotify::init(InitFlags::IN_NONBLOCK).unwrap();
+    let events = AddWatchFlags::IN_MOVED_TO | AddWatchFlags::IN_DELETE;
+    folder.add_watch(file.parent().unwrap(), events).unwrap();
+    swap(
+        instance,
+        "gateway-token",
+        Some(TOKEN),
+        "has read its secrets again",
+    );
+    let kept = file.with_file_name(".previous-gateway-token");
     wait("the old token is forgotten", || !kept.exists());
+    let seen: Vec<_> = folder
+        .read_events()
+        .unwrap()
+        .into_iter()
+        .filter(|event| event.name.as_deref() == kept.file_name())
+        .map(|event| event.mask)
+        .collect();
+    assert_eq!(
+        seen,
+        [AddWatchFlags::IN_MOVED_TO, AddWatchFlags::IN_DELETE],
+        "kept, then forgotten"
+    );
     instance.settled(LONG);
     let port = instance.pod.ports.gateway;
     assert!(
