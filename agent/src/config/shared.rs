@@ -124,18 +124,17 @@ impl Engine {
             let version = self.version();
             self.store.append(Entry::Good { number, version })?;
         }
-        self.view
-            .send_modify(|view| view.wrote(number, &found.sha256));
+        let layers: Vec<_> = resolved.views.into_values().collect();
+        self.view.send_modify(|view| {
+            view.wrote(number, &found.sha256);
+            view.layers.clone_from(&layers);
+        });
         self.written = Some(Written {
             number,
             set: resolved.set,
             bytes: found.bytes.into(),
             sha256: found.sha256,
         });
-        // Nothing is left to do but to show the layers as they are now.
-        if self.attempt.is_none() {
-            return self.consider();
-        }
         Ok(())
     }
 
