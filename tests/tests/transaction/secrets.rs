@@ -9,7 +9,7 @@ use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use support::{Instance, Pod, Rpc, newest};
 
-use crate::scene::{EXTRA, LONG, QUICK, base, prove, reported, status, tell, wait};
+use crate::scene::{EXTRA, LONG, QUICK, prove, reported, status, tell, wait};
 
 /// Values that are nowhere but where they have to be.
 const KEY: &str = "planted-provider-key-4f1b77c09a";
@@ -188,7 +188,10 @@ fn refused(instance: &mut Instance) {
 
 /// After everything: a change of the reference, an undo, a restart of the agent.
 fn nowhere(instance: &mut Instance) {
-    let _ = base(instance, &provider("/unused"), "proved");
+    let _ = reported(instance, "proved", || {
+        let plan = &instance.pod.layers.plan;
+        plan.set("90-provider.json5", provider("/unused"));
+    });
     let _ = reported(instance, "rolled_back", || {
         let layer = r#"{ gateway: { auth: { mode: "trusted-proxy" } } }"#;
         instance.pod.layers.base.set(EXTRA, layer);
