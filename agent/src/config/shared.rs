@@ -21,6 +21,10 @@ impl Engine {
         let Some(current) = self.current() else {
             return Ok(());
         };
+        if current.value == found.value {
+            self.take_its_form(found);
+            return Ok(());
+        }
         let adoption = config_merge::adopt(
             &current.value,
             &found.value,
@@ -47,6 +51,14 @@ impl Engine {
             );
         }
         self.match_found(found)
+    }
+
+    /// The gateway orders keys in its own way: the same document, and nothing to do.
+    fn take_its_form(&mut self, found: Document) {
+        self.fights.peace();
+        if let Some(written) = &mut self.written {
+            written.bytes = found.bytes.into();
+        }
     }
 
     /// In shared mode the gateway may have written while no agent ran: its edits of the allowed
@@ -93,9 +105,12 @@ impl Engine {
         let readings = Readings::read(&self.settings);
         let resolved = Resolved::of(&self.settings, &self.store, &readings)?;
         let merged = super::choose::lenient(&self.store, &resolved.set)?;
-        let same = merged.is_ok_and(|evaluation| evaluation.document.value == found.value);
+        let ours = merged
+            .ok()
+            .map(|evaluation| evaluation.document)
+            .filter(|ours| ours.value == found.value);
         if let Some(written) = &mut self.written
-            && !same
+            && ours.is_none()
         {
             written.bytes = found.bytes.into();
             written.sha256 = found.sha256;
@@ -133,7 +148,8 @@ impl Engine {
             number,
             set: resolved.set,
             bytes: found.bytes.into(),
-            sha256: found.sha256,
+            // As we would write it, so that the same document is no change.
+            sha256: ours.map_or(found.sha256, |ours| ours.sha256),
         });
         Ok(())
     }
