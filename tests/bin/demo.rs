@@ -204,7 +204,7 @@ fn text<'a>(value: &'a Value, key: &str) -> &'a str {
 fn tls(instance: &mut Instance) -> String {
     undone(
         instance,
-        r#"{ gateway: { tls: { enabled: true, certPath: "/nowhere/tls.crt", keyPath: "/nowhere/tls.key" } } }"#,
+        r#"{ gateway: { tls: { enabled: true, certPath: "/proc/nowhere/tls.crt", keyPath: "/proc/nowhere/tls.key" } } }"#,
     )
 }
 

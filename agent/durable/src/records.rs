@@ -60,6 +60,8 @@ impl<T: Serialize + DeserializeOwned> Records<T> {
             record: PhantomData,
         };
         if cut > 0 {
+            let rest = usize::try_from(len).unwrap_or(usize::MAX);
+            opened.keep_damaged(&dir, bytes.get(rest..).unwrap_or_default())?;
             opened.cut_back()?;
         }
         Ok((opened, records))
@@ -135,6 +137,15 @@ impl<T: Serialize + DeserializeOwned> Records<T> {
             path: self.target.path(),
             max: self.max_bytes,
         })
+    }
+
+    /// What is cut off is kept beside the file: more than a torn tail may be worth a look.
+    fn keep_damaged(&self, dir: impl AsFd, bytes: &[u8]) -> Result<(), Error> {
+        let beside = Target {
+            name: format!("{}.damaged", self.target.name),
+            ..self.target.clone()
+        };
+        beside.replace(dir.as_fd(), bytes).map(drop)
     }
 
     fn cut_back(&self) -> Result<(), Error> {

@@ -176,6 +176,11 @@ pub enum Entry {
     },
     /// A candidate was refused or undone.
     Quarantined(Quarantine),
+    /// A candidate may be tried again: it was not the reason.
+    Released {
+        /// SHA-256 of the document.
+        sha256: Digest,
+    },
     /// The agent leaves the document alone until then; none ends it.
     Paused {
         /// The end of the pause.
@@ -256,6 +261,7 @@ impl Ledger {
                 self.pins.remove(&layer);
             }
             Entry::Quarantined(quarantine) => self.quarantined(quarantine),
+            Entry::Released { sha256 } => self.quarantine.retain(|old| old.sha256 != sha256),
             Entry::Paused { until } => self.paused_until = until,
             Entry::Counted { last } => self.last_number = self.last_number.max(last),
         }

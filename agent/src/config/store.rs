@@ -81,7 +81,7 @@ impl Store {
         if records.cut_bytes() > 0 {
             tracing::warn!(
                 bytes = records.cut_bytes(),
-                "the ledger ended in half an entry, which was cut off"
+                "the ledger is damaged: everything from the first broken entry on was cut off and lies in ledger.damaged"
             );
         }
         let mut store = Self {

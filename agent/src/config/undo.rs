@@ -173,7 +173,23 @@ impl Engine {
             "{first}; the last good document was put back and could not be proved: {reason}"
         ));
         self.judge(&report)?;
+        self.release_from_quarantine(report.generation)?;
         self.finish(&report, waiters);
+        Ok(())
+    }
+
+    /// What fails on the last good document too is no fault of the candidate (ruling 4).
+    fn release_from_quarantine(&mut self, number: u64) -> Result<(), Error> {
+        let sha256 = self
+            .store
+            .ledger()
+            .generation(number)
+            .map(|failed| failed.sha256);
+        let Some(sha256) = sha256 else { return Ok(()) };
+        self.store.append(Entry::Released { sha256 })?;
+        let count = self.store.ledger().quarantine.len();
+        self.view
+            .send_modify(|view| view.quarantined = count as u64);
         Ok(())
     }
 

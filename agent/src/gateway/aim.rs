@@ -133,7 +133,7 @@ mod tests {
     #[test]
     fn a_gateway_whose_certificate_cannot_be_read_is_not_dialled() {
         let document =
-            json!({"gateway": {"tls": {"enabled": true, "certPath": "/nowhere/cert.pem"}}});
+            json!({"gateway": {"tls": {"enabled": true, "certPath": "/proc/nowhere/cert.pem"}}});
         assert!(endpoint(&document).is_none());
     }
 }

@@ -15,6 +15,9 @@ use crate::config;
 /// Why a call is not answered as it wished.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Error {
+    /// A word for `wait` that there is not.
+    #[error("wait is one of proved, settled, none")]
+    WaitWord,
     /// The document's owner said no.
     #[error("{0}")]
     Config(#[from] config::Error),
@@ -92,7 +95,7 @@ impl Error {
             Self::IfMatch | Self::Body { .. } | Self::Query(_) | Self::Path(_) => {
                 StatusCode::BAD_REQUEST
             }
-            Self::Wait { .. } | Self::Pause { .. } => StatusCode::BAD_REQUEST,
+            Self::Wait { .. } | Self::WaitWord | Self::Pause { .. } => StatusCode::BAD_REQUEST,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Encode(_) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::NoPath => StatusCode::NOT_FOUND,
@@ -115,7 +118,7 @@ impl Error {
             Self::IfMatch => "bad_if_match",
             Self::Body { .. } => "bad_body",
             Self::TooLarge => "too_large",
-            Self::Query(_) => "bad_query",
+            Self::Query(_) | Self::WaitWord => "bad_query",
             Self::Path(_) => "bad_path",
             Self::Wait { .. } | Self::Pause { .. } => "bad_duration",
             Self::Encode(_) => "encode",

@@ -31,7 +31,8 @@ impl Patience {
             return Err(Error::Wait { max: MAX_WAIT });
         }
         let (until, lasts) = match wait {
-            Wait::Proved | Wait::Unknown => (Until::Proved, lasts),
+            Wait::Unknown => return Err(Error::WaitWord),
+            Wait::Proved => (Until::Proved, lasts),
             Wait::Settled => (Until::Settled, lasts),
             Wait::None => (Until::Kept, Duration::ZERO),
         };
@@ -107,7 +108,6 @@ mod tests {
             (Wait::Settled, Some(600), Until::Settled, 600),
             (Wait::Proved, Some(0), Until::Proved, 0),
             (Wait::None, Some(5), Until::Kept, 0),
-            (Wait::Unknown, Some(5), Until::Proved, 5),
         ];
         for (wait, seconds, until, lasts) in cases {
             let lasts = Duration::from_secs(lasts);
