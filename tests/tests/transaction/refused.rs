@@ -52,8 +52,8 @@ pub fn typo(instance: &mut Instance) {
     instance
         .pod
         .edit_user("{\n  logging: { leevl: \"debug\" },\n}");
-    let (line, _) = instance.says(from, "refused: user.json5:2:14", LONG);
-    assert!(line.contains("leevl"), "{line}");
+    let (line, _) = instance.says(from, "\"leevl\"", LONG);
+    assert!(line.contains("refused: user.json5:2:14"), "{line}");
     wait("the broken file is shown", || {
         layer(instance, "user")["status"] == "fell_back"
     });
