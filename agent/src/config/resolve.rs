@@ -28,6 +28,8 @@ pub struct Resolved {
     pub user: Option<UserLayer>,
     /// Problems of layers that have nothing to fall back to: no document can be made.
     pub fatal: Vec<ProblemView>,
+    /// A layer that had files has none: a folder that is being removed looks so for a moment.
+    pub emptied: bool,
     /// What was parsed on the way.
     pub parsed: Parsed,
 }
@@ -45,6 +47,10 @@ impl Resolved {
             }
         }
         resolved.locks(store, readings.locks.as_ref())?;
+        resolved.emptied = readings.layers.iter().any(|(name, reading)| {
+            let empty = matches!(reading, Reading::Files(sources) if sources.is_empty());
+            empty && had_files(store, *name)
+        });
         Ok(resolved)
     }
 
@@ -72,7 +78,9 @@ impl Resolved {
 
     /// Whether some layer could not be taken as it lies on disk.
     pub fn is_whole(&self) -> bool {
-        self.fatal.is_empty() && self.views.values().all(|view| view.problems.is_empty())
+        !self.emptied
+            && self.fatal.is_empty()
+            && self.views.values().all(|view| view.problems.is_empty())
     }
 
     /// All problems, of all layers.
@@ -289,6 +297,16 @@ impl Resolved {
             });
         view.status = LayerStatus::FellBack;
         view.problems.extend(problems);
+    }
+}
+
+/// Whether the layer in force has files.
+fn had_files(store: &Store, name: LayerName) -> bool {
+    match name {
+        LayerName::User => !store.ledger().user.seen.is_empty(),
+        _ => last_good(store)
+            .and_then(|set| set.layers.get(&name))
+            .is_some_and(|files| !files.is_empty()),
     }
 }
 
