@@ -16,7 +16,6 @@ use super::engine::{Engine, Waiting};
 use super::gateway::{Change, Check, Handed, Health, Trial, Verdict};
 use super::ledger::{Entry, LayerSet, Pin, UserLayer};
 use super::resolve::FILE_ACTOR;
-use super::view::changes;
 
 /// What a caller waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -265,27 +264,11 @@ impl Engine {
         actor: &str,
         waiter: Option<Waiter>,
     ) -> Result<(), Error> {
-        let before = self.current();
-        let (changes, paths) = changes(before.as_ref(), &candidate.evaluation);
-        self.attempt = Some(Attempt {
-            set: candidate.set,
-            document: Arc::new(candidate.evaluation.document),
-            kept: false,
-            pins_before: None,
-            user: candidate.user,
-            user_before: self.store.ledger().user.clone(),
-            changes,
-            paths,
-            actor: actor.to_owned(),
-            at: Timestamp::now(),
-            started: Instant::now(),
-            number: None,
-            proof: None,
-            undo: None,
-            waiters: waiter.into_iter().collect(),
-            unchecked: None,
-            restores: None,
-        });
+        let mut attempt = self.attempt_for(candidate.evaluation, candidate.set, actor);
+        attempt.user = candidate.user;
+        attempt.user_before = self.store.ledger().user.clone();
+        attempt.waiters.extend(waiter);
+        self.attempt = Some(attempt);
         if self.must_wait() {
             self.wait_for_gateway()
         } else {

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use agent_api::{
-    ApplyReport, ConfigState, ExplainResponse, HiddenValue, HistoryEntry, HistoryResponse, Outcome,
-    ProvenanceEntry, QuarantineEntry, RefusedValue,
+    ApplyReport, ConfigState, ExplainResponse, HiddenValue, Outcome, ProvenanceEntry,
+    QuarantineEntry, RefusedValue,
 };
 use config_merge::{KeyPath, LayerName, Source};
 use jiff::Timestamp;
@@ -61,7 +61,7 @@ impl Engine {
                 let _ = reply.send(self.explain(&path));
             }
             Command::History { reply } => {
-                let _ = reply.send(Ok(self.history()));
+                let _ = reply.send(Ok(self.store.ledger().history()));
             }
             Command::User { reply } => {
                 let _ = reply.send(self.user());
@@ -284,30 +284,6 @@ impl Engine {
             .collect();
         answer.refused.extend(refused);
         Ok(answer)
-    }
-
-    fn history(&self) -> HistoryResponse {
-        let entry = |g: &super::ledger::Generation| HistoryEntry {
-            generation: g.number,
-            restores: g.restores,
-            at: g.at.to_string(),
-            actor: g.actor.clone(),
-            document_sha256: g.sha256.to_string(),
-            outcome: g.outcome,
-            proof: g.proof,
-            changed: g.changed.clone(),
-            reason: g.reason.clone(),
-        };
-        HistoryResponse {
-            generations: self
-                .store
-                .ledger()
-                .generations
-                .iter()
-                .rev()
-                .map(entry)
-                .collect(),
-        }
     }
 
     fn user(&self) -> Result<UserText, Error> {

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use agent_api::{Outcome, Proof};
+use agent_api::{HistoryEntry, HistoryResponse, Outcome, Proof};
 use config_merge::LayerName;
 use durable::Digest;
 use jiff::Timestamp;
@@ -309,6 +309,13 @@ impl Ledger {
             .map(|g| g.number)
     }
 
+    /// Past generations, newest first.
+    pub fn history(&self) -> HistoryResponse {
+        HistoryResponse {
+            generations: self.generations.iter().rev().map(entry).collect(),
+        }
+    }
+
     /// The fewest entries that fold into this same state.
     pub fn compact(&self) -> Vec<Entry> {
         let mut entries = vec![Entry::Counted {
@@ -352,6 +359,20 @@ impl Ledger {
             .chain(&self.user.files)
             .chain(&self.runtime)
             .map(|file| file.digest)
+    }
+}
+
+fn entry(generation: &Generation) -> HistoryEntry {
+    HistoryEntry {
+        generation: generation.number,
+        restores: generation.restores,
+        at: generation.at.to_string(),
+        actor: generation.actor.clone(),
+        document_sha256: generation.sha256.to_string(),
+        outcome: generation.outcome,
+        proof: generation.proof,
+        changed: generation.changed.clone(),
+        reason: generation.reason.clone(),
     }
 }
 

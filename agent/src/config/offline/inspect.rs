@@ -1,8 +1,7 @@
 //! What the command line shows of the document without an agent, in the types of the API.
 
 use agent_api::{
-    CheckView, DiffResponse, ExplainResponse, HistoryEntry, HistoryResponse, ProvenanceEntry,
-    RefusedValue,
+    CheckView, DiffResponse, ExplainResponse, HistoryResponse, ProvenanceEntry, RefusedValue,
 };
 use config_merge::KeyPath;
 use serde_json::Value;
@@ -11,7 +10,7 @@ use super::Offline;
 use crate::config::Error;
 use crate::config::document::{Document, Evaluation};
 use crate::config::explain;
-use crate::config::ledger::Generation;
+use crate::config::ledger::Ledger;
 
 /// A document with the reasons for its keys.
 pub struct Reasons {
@@ -103,26 +102,7 @@ impl Offline {
 
     /// Past generations, newest first.
     pub fn history(&self) -> HistoryResponse {
-        let generations = self
-            .ledger()
-            .into_iter()
-            .flat_map(|ledger| ledger.generations.iter().rev());
-        HistoryResponse {
-            generations: generations.map(entry).collect(),
-        }
-    }
-}
-
-fn entry(generation: &Generation) -> HistoryEntry {
-    HistoryEntry {
-        generation: generation.number,
-        restores: generation.restores,
-        at: generation.at.to_string(),
-        actor: generation.actor.clone(),
-        document_sha256: generation.sha256.to_string(),
-        outcome: generation.outcome,
-        proof: generation.proof,
-        changed: generation.changed.clone(),
-        reason: generation.reason.clone(),
+        self.ledger()
+            .map_or_else(|| Ledger::default().history(), Ledger::history)
     }
 }
