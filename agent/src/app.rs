@@ -157,14 +157,14 @@ async fn listener(settings: &Settings) -> Result<Listener> {
 
 /// The secrets are in place before anything reads the token or starts the gateway.
 fn token_file(settings: &Settings) -> Result<(TokenFile, watch::Receiver<secrets::Pair>)> {
-    if let Some(secrets) = &settings.secrets {
-        Bundle::new(secrets).write()?;
-    }
     let inside = settings
         .secrets
         .as_ref()
-        .map(|secrets| secrets.source.join("gateway-token"));
+        .map(|secrets| secrets.source.join(secrets::GATEWAY_TOKEN));
     let path = settings.gateway_token.clone().or(inside);
+    if let Some(secrets) = &settings.secrets {
+        Bundle::new(secrets).with_token(path.as_deref()).write()?;
+    }
     Ok(TokenFile::read(
         path,
         settings

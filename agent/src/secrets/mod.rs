@@ -2,11 +2,14 @@
 //!
 //! In: a directory as Kubernetes mounts it. Out: one regular 0600 file on tmpfs that the gateway's
 //! file provider reads, and a reload when it changes. A rotated gateway token keeps its
-//! predecessor until the gateway has taken the new one. Values are never logged, never shown, and
-//! never written anywhere but into that file.
+//! predecessor, in a file beside that one, until the gateway has taken the new one. Values are
+//! never logged, never shown, and written nowhere else.
 
 mod bundle;
 mod metrics;
+mod predecessor;
+#[cfg(test)]
+mod tests;
 mod token;
 
 use std::path::PathBuf;
@@ -24,6 +27,9 @@ use crate::config::gateway::{Gateway, Reloaded};
 pub use bundle::{Bundle, Error};
 pub use metrics::Metrics;
 pub use token::{Pair, TokenFile};
+
+/// Name of the gateway's token among the secrets, where no other file is told.
+pub const GATEWAY_TOKEN: &str = "gateway-token";
 
 /// A reload that did not succeed is tried again after this, then ever later.
 const FIRST_RETRY: Duration = Duration::from_secs(2);
@@ -69,7 +75,8 @@ pub struct Secrets {
 }
 
 impl Secrets {
-    /// A keeper of secrets whose file was written already. Does no IO.
+    /// A keeper of secrets whose file was written already. Does no IO. Where the gateway may not have
+    /// read that file yet, it is told to.
     pub fn new(
         settings: Settings,
         gateway: Arc<dyn Gateway>,
@@ -83,14 +90,16 @@ impl Secrets {
         });
         (
             Self {
-                bundle: Bundle::new(&settings),
+                bundle: Bundle::new(&settings).with_token(token.path()),
+                retry: token
+                    .is_unproved()
+                    .then(|| (Instant::now() + FIRST_RETRY, FIRST_RETRY)),
                 settings,
                 gateway,
                 token,
                 accepted,
                 view,
                 metrics,
-                retry: None,
             },
             views,
         )
@@ -143,6 +152,9 @@ impl Secrets {
         if reloaded == Reloaded::All {
             self.token.renew();
             reloaded = self.gateway.secrets_taken().await;
+        } else if matches!(&reloaded, Reloaded::Unasked { why } if why == "refused") {
+            // A gateway that started anew has read the new token already.
+            self.token.renew();
         }
         let (label, degraded, problem) = match reloaded {
             Reloaded::All => ("all", Vec::new(), None),

@@ -5,13 +5,12 @@
 
 use std::path::{Path, PathBuf};
 
-use durable::{Target, read_mounted_file, read_regular};
+use durable::read_mounted_file;
 use openclaw::Token;
 use tokio::sync::watch;
 use zeroize::Zeroizing;
 
-/// A token longer than this is none.
-const MAX_TOKEN_BYTES: u64 = 4 << 10;
+use super::predecessor::{MAX_TOKEN_BYTES, Predecessor};
 
 /// A token and its predecessor.
 #[derive(Clone, Debug)]
@@ -25,7 +24,7 @@ pub struct Pair {
 /// The file with the token.
 pub struct TokenFile {
     path: Option<PathBuf>,
-    keep: Option<Target>,
+    keep: Option<Predecessor>,
     text: Zeroizing<String>,
     pair: watch::Sender<Pair>,
 }
@@ -33,21 +32,12 @@ pub struct TokenFile {
 impl TokenFile {
     /// Reads the token, and a predecessor that was kept. `beside` is the gateway's secrets file.
     pub fn read(path: Option<PathBuf>, beside: Option<&Path>) -> (Self, watch::Receiver<Pair>) {
-        let keep = beside.and_then(|file| {
-            Some(Target {
-                dir: file.parent()?.to_owned(),
-                name: ".previous-gateway-token".to_owned(),
-                mode: 0o600,
-                owner: None,
-            })
-        });
+        let keep = beside.and_then(Predecessor::beside);
         let text = path.as_deref().map(read).unwrap_or_default();
-        let previous = keep
-            .as_ref()
-            .and_then(|keep| read_regular(&keep.dir.join(&keep.name), MAX_TOKEN_BYTES).ok());
-        let previous = previous
-            .and_then(|bytes| String::from_utf8(bytes).ok())
-            .map(Token::new);
+        let kept = keep.as_ref().and_then(Predecessor::read);
+        let previous = kept
+            .filter(|kept| *kept != text)
+            .map(|kept| Token::new(kept.as_str()));
         let (pair, pairs) = watch::channel(Pair {
             current: Token::new(text.as_str()),
             previous,
@@ -63,6 +53,16 @@ impl TokenFile {
         )
     }
 
+    /// Where the token is read from.
+    pub(super) fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
+    }
+
+    /// Whether the gateway may still want the token before.
+    pub(super) fn is_unproved(&self) -> bool {
+        self.pair.borrow().previous.is_some()
+    }
+
     /// Reads the token again; the old one is kept as predecessor.
     pub fn renew(&mut self) {
         let Some(path) = &self.path else { return };
@@ -70,10 +70,8 @@ impl TokenFile {
         if text.is_empty() || text == self.text {
             return;
         }
-        if let Some(keep) = &self.keep
-            && let Err(error) = keep.write(self.text.as_bytes())
-        {
-            tracing::warn!("the old token could not be kept: {error}");
+        if let Some(keep) = &self.keep {
+            keep.keep(&self.text);
         }
         let previous = Some(Token::new(self.text.as_str()));
         self.text = text;
@@ -91,7 +89,7 @@ impl TokenFile {
             false
         });
         if let Some(keep) = self.keep.as_ref().filter(|_| forgot) {
-            let _ = std::fs::remove_file(keep.dir.join(&keep.name));
+            keep.forget();
         }
     }
 }
