@@ -121,7 +121,7 @@ pub enum LayerStatus {
     FellBack,
     /// A file states a lower revision than what came over the API, which stays in force.
     Shadowed,
-    /// There is nothing.
+    /// Nothing of it is in force.
     Absent,
     /// Said by a newer agent.
     #[serde(other)]

@@ -1,7 +1,5 @@
 //! What keeps a command from doing its work, and the exit code that says so.
 
-use std::error::Error as _;
-
 use agent_api::{ProblemDocument, ProblemView};
 
 use super::agent;
@@ -109,12 +107,12 @@ impl Error {
             }
             Self::Agent(agent::Error::Said { problem }) => format!(
                 "{}\n{}",
-                plain(&self.chain()),
+                plain(&config::chain(self)),
                 listed(&problem.problems, paint)
             )
             .trim_end()
             .to_owned(),
-            other => plain(&other.chain()),
+            other => plain(&config::chain(other)),
         }
     }
 
@@ -146,24 +144,10 @@ impl Error {
             kind: "about:blank".to_owned(),
             title,
             status,
-            detail: Some(self.chain()),
+            detail: Some(config::chain(self)),
             code: code.to_owned(),
             problems,
         };
         serde_json::to_string_pretty(&document).unwrap_or_default()
-    }
-
-    /// The error and its causes; a cause that was said already is not said again.
-    fn chain(&self) -> String {
-        let mut text = self.to_string();
-        let mut cause = self.source();
-        while let Some(error) = cause {
-            let next = error.to_string();
-            if !text.contains(&next) {
-                text = format!("{text}: {next}");
-            }
-            cause = error.source();
-        }
-        text
     }
 }

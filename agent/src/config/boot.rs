@@ -9,7 +9,7 @@ use config_merge::LayerName;
 
 use super::Error;
 use super::attempt::Undo;
-use super::choose::lenient;
+use super::choose::recalled;
 use super::document::Evaluation;
 use super::engine::{Engine, Written};
 use super::gateway::Change;
@@ -33,8 +33,8 @@ impl Engine {
         }
         let readings = Readings::read(&self.settings);
         let resolved = Resolved::of(&self.settings, &self.store, &readings)?;
-        match self.boot_set(&resolved) {
-            Some(good) => self.boot_with(&good, &resolved).await?,
+        match self.boot_choice(&resolved) {
+            Some((set, evaluation)) => self.boot_with(evaluation, &set, &resolved).await?,
             None => {
                 self.quiet_until = Some(tokio::time::Instant::now());
                 self.consider()?;
@@ -128,11 +128,13 @@ impl Engine {
         if !self.gateway.is_alive(&document).await {
             return Ok(false);
         }
+        let Some(evaluation) = recalled(&self.store, &newest.set) else {
+            return Ok(false);
+        };
         tracing::info!(
             generation = newest.number,
             "the gateway lives with a document that was not proved yet: going on with the proof"
         );
-        let evaluation = lenient(&self.store, &newest.set)?.map_err(Error::Layers)?;
         let mut attempt = self.attempt_for(evaluation, newest.set, &newest.actor);
         attempt.number = Some(newest.number);
         attempt.restores = newest.restores;
@@ -167,19 +169,28 @@ impl Engine {
         Some(set)
     }
 
-    async fn boot_with(&mut self, set: &LayerSet, resolved: &Resolved) -> Result<(), Error> {
-        let evaluation = lenient(&self.store, set)?.map_err(Error::Layers)?;
-        let barred = self
-            .store
-            .ledger()
+    /// The same, merged: under the last good policy where the one in force is part of what failed.
+    fn boot_choice(&self, resolved: &Resolved) -> Option<(LayerSet, Evaluation)> {
+        let set = self.boot_set(resolved)?;
+        let evaluation = recalled(&self.store, &set)?;
+        let ledger = self.store.ledger();
+        if ledger
             .quarantine_of(&evaluation.document.sha256, None)
-            .is_some();
-        let evaluation = match (&self.store.ledger().good, barred) {
-            (Some(good), true) => {
-                lenient(&self.store, &good.set.clone())?.map_err(Error::Layers)?
-            }
-            _ => evaluation,
-        };
+            .is_none()
+        {
+            return Some((set, evaluation));
+        }
+        let set = ledger.good.as_ref()?.set.clone();
+        let evaluation = recalled(&self.store, &set)?;
+        Some((set, evaluation))
+    }
+
+    async fn boot_with(
+        &mut self,
+        evaluation: Evaluation,
+        set: &LayerSet,
+        resolved: &Resolved,
+    ) -> Result<(), Error> {
         let same = self
             .written
             .as_ref()

@@ -7,8 +7,8 @@
 use agent_api::{LayerStatus, LayerView, ProblemView};
 use config_merge::{LayerName, Problem};
 
-use super::Error;
 use super::document::Evaluation;
+use super::error::{Error, chain};
 use super::ledger::{LayerSet, UserLayer};
 use super::resolve::{Resolved, last_good, views};
 use super::store::Store;
@@ -89,10 +89,10 @@ pub fn choose(
         for name in &reverted {
             set.take(*name, &good);
         }
-        if let Ok(evaluation) = lenient(store, &set)?
+        if let Some(evaluation) = recalled(store, &set)
             && !barred(&evaluation)
         {
-            sent_back(store, &mut resolved, &reverted);
+            sent_back(store, &mut resolved, &reverted)?;
             resolved.set = set;
             return Ok(candidate(resolved, evaluation, reverted));
         }
@@ -101,15 +101,16 @@ pub fn choose(
 }
 
 /// What these layers say is not in force.
-fn sent_back(store: &Store, resolved: &mut Resolved, reverted: &[LayerName]) {
+fn sent_back(store: &Store, resolved: &mut Resolved, reverted: &[LayerName]) -> Result<(), Error> {
     if reverted.contains(&LayerName::User) && resolved.user.is_some() {
-        resolved.refuse_user(store, Vec::new());
+        resolved.refuse_user(store, Vec::new())?;
     }
     for name in reverted {
         if let Some(view) = resolved.views.get_mut(name) {
             view.status = LayerStatus::FellBack;
         }
     }
+    Ok(())
 }
 
 fn candidate(resolved: Resolved, evaluation: Evaluation, reverted: Vec<LayerName>) -> Choice {
@@ -138,15 +139,18 @@ fn merged(
             Ok(evaluation) => return Ok(Ok(evaluation)),
             Err(problems) => problems,
         };
-        if !go_back(store, resolved, &problems) {
+        if !go_back(store, resolved, &problems)? {
             return Ok(Err(views(&problems)));
+        }
+        if !resolved.fatal.is_empty() {
+            return Ok(Err(resolved.problems()));
         }
     }
     Ok(Err(resolved.problems()))
 }
 
 /// Sends the layers that the problems name back to their last good. False when that is no help.
-fn go_back(store: &Store, resolved: &mut Resolved, problems: &[Problem]) -> bool {
+fn go_back(store: &Store, resolved: &mut Resolved, problems: &[Problem]) -> Result<bool, Error> {
     let of = |name: LayerName| problems.iter().any(|problem| problem.layer == Some(name));
     if resolved.user.is_some() && of(LayerName::User) {
         let own: Vec<Problem> = problems
@@ -154,14 +158,17 @@ fn go_back(store: &Store, resolved: &mut Resolved, problems: &[Problem]) -> bool
             .filter(|p| p.layer == Some(LayerName::User))
             .cloned()
             .collect();
-        resolved.refuse_user(store, views(&own));
-        return true;
+        resolved.refuse_user(store, views(&own))?;
+        return Ok(true);
     }
     let Some(good) = last_good(store) else {
-        return false;
+        return Ok(false);
     };
     let before = resolved.set.clone();
     for name in LayerName::ALL.into_iter().filter(|name| of(*name)) {
+        if !is_there(store, name, good) {
+            continue;
+        }
         resolved.set.take(name, good);
         if let Some(view) = resolved.views.get_mut(&name) {
             view.status = LayerStatus::FellBack;
@@ -172,7 +179,36 @@ fn go_back(store: &Store, resolved: &mut Resolved, problems: &[Problem]) -> bool
             );
         }
     }
-    resolved.set != before
+    Ok(resolved.set != before)
+}
+
+/// Whether a layer of a good set can be read back; one that cannot is no last good.
+fn is_there(store: &Store, name: LayerName, good: &LayerSet) -> bool {
+    let mut alone = LayerSet::default();
+    alone.take(name, good);
+    let read = store.layers(&alone);
+    if let Err(error) = &read {
+        tracing::error!(
+            layer = %name,
+            reason = chain(error),
+            "the last good content of a layer cannot be read back: it counts as none"
+        );
+    }
+    read.is_ok()
+}
+
+/// Merges a set that was good once. One that cannot be read back, or merged any more, counts as none.
+pub fn recalled(store: &Store, set: &LayerSet) -> Option<Evaluation> {
+    let error = match lenient(store, set) {
+        Ok(Ok(evaluation)) => return Some(evaluation),
+        Ok(Err(problems)) => Error::Layers(problems),
+        Err(error) => error,
+    };
+    tracing::error!(
+        reason = chain(&error),
+        "layers that were good cannot be brought back: they count as none"
+    );
+    None
 }
 
 /// Merges a set and leaves out what breaks a rule.

@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 
 use super::Error;
 use super::attempt::{Until, Waiter};
-use super::choose::{Choice, choose, lenient};
+use super::choose::{Choice, choose, recalled};
 use super::engine::Engine;
 use super::handle::{Command, Edited, Inspection, Preview, UserText};
 use super::ledger::Entry;
@@ -237,7 +237,17 @@ impl Engine {
                 quarantine,
             });
         };
-        let evaluation = lenient(&self.store, &written.set)?.map_err(Error::Layers)?;
+        let Some(evaluation) = recalled(&self.store, &written.set) else {
+            let document = self.current().map(|document| document.value);
+            return Ok(Inspection {
+                document: document
+                    .as_ref()
+                    .map(config_merge::redact)
+                    .unwrap_or_default(),
+                provenance: Vec::new(),
+                quarantine,
+            });
+        };
         let entry = |(path, origin): (KeyPath, config_merge::Origin)| {
             let path = path.to_string();
             ProvenanceEntry {

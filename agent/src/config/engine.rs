@@ -355,6 +355,10 @@ impl Engine {
         waiter: Option<Waiter>,
     ) -> Result<(), Error> {
         self.yield_to_user(&mut resolved)?;
+        if !resolved.fatal.is_empty() {
+            let layers: Vec<_> = resolved.views.values().cloned().collect();
+            self.view.send_modify(|view| view.layers = layers);
+        }
         let version = self.version();
         match choose(&self.store, resolved, version.as_deref(), &self.blamed)? {
             Choice::Nothing(mut problems) => {

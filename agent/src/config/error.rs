@@ -69,13 +69,33 @@ impl Error {
     }
 }
 
-/// An error with all its causes, in one line.
-pub fn chain(error: &Error) -> String {
+/// An error with all its causes, in one line; a cause that was said already is not said again.
+pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
+    let mut cause = error.source();
     while let Some(source) = cause {
-        text = format!("{text}: {source}");
+        let next = source.to_string();
+        if !text.contains(&next) {
+            text = format!("{text}: {next}");
+        }
         cause = source.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_cause_is_said_once() {
+        let state = Error::MakeState {
+            path: PathBuf::from("/state"),
+            source: std::io::Error::other("disk full"),
+        };
+        assert_eq!(
+            chain(&state),
+            "cannot make the state directory /state: disk full"
+        );
+    }
 }

@@ -35,7 +35,7 @@ mod view;
 pub use attempt::Until;
 pub use document::Document;
 pub use engine::Engine;
-pub use error::Error;
+pub use error::{Error, chain};
 pub use handle::{Edited, Handle, Inspection, Preview};
 pub use metrics::Metrics;
 pub use offline::{Offline, Proposal, Reasons};

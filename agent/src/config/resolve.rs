@@ -3,12 +3,12 @@
 //! In: readings and the ledger. Out: one layer set, what became of each layer, and the user
 //! layer's edit if its file brought one (ruling 5). Keeps bytes in the store, decides nothing else.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use agent_api::{LayerStatus, LayerView, ProblemView};
 use config_merge::{Layer, LayerName, Problem, Rules, Source};
 
-use super::Error;
+use super::error::{Error, chain};
 use super::ledger::{LayerFile, LayerFiles, LayerSet, UserLayer};
 use super::settings::Settings;
 use super::source::{Reading, Readings, missing};
@@ -26,8 +26,8 @@ pub struct Resolved {
     pub views: BTreeMap<LayerName, LayerView>,
     /// The edit that the user layer's file, or a caller, brought.
     pub user: Option<UserLayer>,
-    /// Problems of layers that have nothing to fall back to: no document can be made.
-    pub fatal: Vec<ProblemView>,
+    /// Layers that have nothing to fall back to: no document can be made.
+    pub fatal: BTreeSet<LayerName>,
     /// A layer that had files has none: a folder that is being removed looks so for a moment.
     pub emptied: bool,
     /// What was parsed on the way.
@@ -42,7 +42,7 @@ impl Resolved {
             let reading = readings.layers.get(&name);
             match name {
                 LayerName::User => resolved.user(settings, store, reading)?,
-                LayerName::Runtime => resolved.runtime(store),
+                LayerName::Runtime => resolved.runtime(store)?,
                 _ => resolved.operator(settings, store, name, reading)?,
             }
         }
@@ -88,7 +88,6 @@ impl Resolved {
         self.views
             .values()
             .flat_map(|view| view.problems.iter())
-            .chain(&self.fatal)
             .cloned()
             .collect()
     }
@@ -123,53 +122,84 @@ impl Resolved {
                         .get(&name)
                         .filter(|pin| pin.ignored == files);
                     let files = pin.map_or(files, |pin| pin.files.clone());
-                    self.accept(name, files, LayerStatus::Ok, Vec::new());
-                    return Ok(());
+                    return self.accept(store, name, files, LayerStatus::Ok, Vec::new());
                 }
                 Err(problems) => views(&problems),
             },
             Reading::Missing => vec![missing(name, &settings.layers[&name])],
             Reading::Broken(problems) => problems.clone(),
         };
-        self.fall_back(store, name, problems);
-        Ok(())
+        self.fall_back(store, name, problems)
     }
 
-    fn fall_back(&mut self, store: &Store, name: LayerName, problems: Vec<ProblemView>) {
+    fn fall_back(
+        &mut self,
+        store: &Store,
+        name: LayerName,
+        problems: Vec<ProblemView>,
+    ) -> Result<(), Error> {
         match last_good(store).and_then(|set| set.layers.get(&name)) {
-            Some(files) => self.accept(name, files.clone(), LayerStatus::FellBack, problems),
-            None => self.fatal.extend(problems),
+            Some(files) => self.accept(store, name, files.clone(), LayerStatus::FellBack, problems),
+            None => {
+                self.fail(name, problems);
+                Ok(())
+            }
         }
     }
 
+    /// Puts files in force, unless they cannot be read back: then they count as none.
     fn accept(
         &mut self,
+        store: &Store,
         name: LayerName,
         files: LayerFiles,
         status: LayerStatus,
-        problems: Vec<ProblemView>,
-    ) {
-        let view = LayerView {
-            name: name.to_string(),
-            files: files.iter().map(|file| file.name.clone()).collect(),
-            status,
-            problems,
-            revision: None,
-            etag: None,
-        };
-        self.views.insert(name, view);
+        mut problems: Vec<ProblemView>,
+    ) -> Result<(), Error> {
+        if let Err(error) = self.recall(store, name, &files) {
+            problems.extend(unreadable(name, &files, &error));
+            if name.is_bound() && !is_missed(name, &error) {
+                self.views
+                    .insert(name, layer_view(name, &[], LayerStatus::FellBack, problems));
+            } else {
+                self.fail(name, problems);
+            }
+            return Ok(());
+        }
+        self.views
+            .insert(name, layer_view(name, &files, status, problems));
         self.set.layers.insert(name, files);
+        Ok(())
     }
 
-    fn runtime(&mut self, store: &Store) {
-        if let Some(file) = &store.ledger().runtime {
-            self.accept(
-                LayerName::Runtime,
-                vec![file.clone()],
-                LayerStatus::Ok,
-                Vec::new(),
-            );
+    /// Nothing of this layer can be in force, and without it no document is made.
+    fn fail(&mut self, name: LayerName, problems: Vec<ProblemView>) {
+        self.fatal.insert(name);
+        self.views
+            .insert(name, layer_view(name, &[], LayerStatus::Absent, problems));
+    }
+
+    /// Reads a layer back, unless it was parsed a moment ago.
+    fn recall(&mut self, store: &Store, name: LayerName, files: &LayerFiles) -> Result<(), Error> {
+        if !self.parsed.has(name, files) {
+            let layer = store.layer(name, files)?;
+            self.parsed.layer(name, files.clone(), layer);
         }
+        Ok(())
+    }
+
+    fn runtime(&mut self, store: &Store) -> Result<(), Error> {
+        let Some(file) = &store.ledger().runtime else {
+            return Ok(());
+        };
+        let files = vec![file.clone()];
+        self.accept(
+            store,
+            LayerName::Runtime,
+            files,
+            LayerStatus::Ok,
+            Vec::new(),
+        )
     }
 
     /// The user layer: a changed file is a new edit and wins, unless it states a lower revision.
@@ -189,11 +219,29 @@ impl Resolved {
                 vec![missing(LayerName::User, &settings.layers[&LayerName::User])],
             ),
             Some(Reading::Files(sources)) if files_of(sources) == kept.seen => {
+                self.seen_again(store, kept, sources)?;
                 (LayerStatus::Ok, Vec::new())
             }
             Some(Reading::Files(sources)) => return self.edited(store, sources, FILE_ACTOR),
         };
-        self.keep_user(kept, status, problems);
+        self.keep_user(store, kept, status, problems)
+    }
+
+    /// The file still holds what is in force: its bytes are at hand, even if the store lost them.
+    fn seen_again(
+        &mut self,
+        store: &Store,
+        kept: &UserLayer,
+        sources: &[Source],
+    ) -> Result<(), Error> {
+        if kept.files != kept.seen {
+            return Ok(());
+        }
+        if let Ok(layer) = Layer::parse(LayerName::User, sources) {
+            store.keep(sources)?;
+            self.parsed
+                .layer(LayerName::User, kept.files.clone(), layer);
+        }
         Ok(())
     }
 
@@ -203,14 +251,12 @@ impl Resolved {
         let layer = match Layer::parse(LayerName::User, sources) {
             Ok(layer) => layer,
             Err(problems) => {
-                self.keep_user(kept, LayerStatus::FellBack, views(&problems));
-                return Ok(());
+                return self.keep_user(store, kept, LayerStatus::FellBack, views(&problems));
             }
         };
         let stated = layer.stated_revision().unwrap_or(kept.revision + 1);
         if stated < kept.revision {
-            self.keep_user(kept, LayerStatus::Shadowed, Vec::new());
-            return Ok(());
+            return self.keep_user(store, kept, LayerStatus::Shadowed, Vec::new());
         }
         let files = store.keep(sources)?;
         self.parsed.layer(LayerName::User, files.clone(), layer);
@@ -225,25 +271,34 @@ impl Resolved {
             seen,
             actor: actor.to_owned(),
         };
-        self.keep_user(&edit, LayerStatus::Ok, Vec::new());
+        self.keep_user(store, &edit, LayerStatus::Ok, Vec::new())?;
         self.user = Some(edit);
         Ok(())
     }
 
     /// Drops the edit and goes back to the user layer that is kept.
-    pub fn refuse_user(&mut self, store: &Store, problems: Vec<ProblemView>) {
+    pub fn refuse_user(&mut self, store: &Store, problems: Vec<ProblemView>) -> Result<(), Error> {
         self.user = None;
-        self.keep_user(&store.ledger().user, LayerStatus::FellBack, problems);
+        self.keep_user(store, &store.ledger().user, LayerStatus::FellBack, problems)
     }
 
-    fn keep_user(&mut self, user: &UserLayer, status: LayerStatus, problems: Vec<ProblemView>) {
+    fn keep_user(
+        &mut self,
+        store: &Store,
+        user: &UserLayer,
+        status: LayerStatus,
+        problems: Vec<ProblemView>,
+    ) -> Result<(), Error> {
         let absent = user.files.is_empty() && status == LayerStatus::Ok;
+        self.fatal.remove(&LayerName::User);
+        self.set.layers.remove(&LayerName::User);
         self.accept(
+            store,
             LayerName::User,
             user.files.clone(),
             if absent { LayerStatus::Absent } else { status },
             problems,
-        );
+        )?;
         if let Some(view) = self.views.get_mut(&LayerName::User) {
             view.revision = Some(user.revision);
             view.etag = Some(etag(user));
@@ -251,6 +306,7 @@ impl Resolved {
         if user.files.is_empty() {
             self.set.layers.remove(&LayerName::User);
         }
+        Ok(())
     }
 
     /// The locks file belongs to the policy: a broken one falls back like a layer.
@@ -273,31 +329,85 @@ impl Resolved {
             Some(Reading::Broken(problems)) => problems.clone(),
             Some(_) => vec![no_locks()],
         };
-        match last_good(store).and_then(|set| set.locks.clone()) {
-            Some(locks) => {
-                self.set.locks = Some(locks);
-                self.locks_problems(problems);
-            }
-            None => self.fatal.extend(problems),
-        }
+        self.locks_fall_back(store, problems);
         Ok(())
     }
 
-    fn locks_problems(&mut self, problems: Vec<ProblemView>) {
+    fn locks_fall_back(&mut self, store: &Store, mut problems: Vec<ProblemView>) {
+        let mut status = LayerStatus::Absent;
+        if let Some(locks) = last_good(store).and_then(|set| set.locks.clone()) {
+            match store.rules(&locks) {
+                Ok(rules) => {
+                    status = LayerStatus::FellBack;
+                    self.parsed.rules(locks.clone(), rules);
+                    self.set.locks = Some(locks);
+                }
+                Err(error) => problems.extend(unreadable(LayerName::Policy, &[locks], &error)),
+            }
+        }
+        if status == LayerStatus::Absent {
+            self.fatal.insert(LayerName::Policy);
+        }
         let view = self
             .views
             .entry(LayerName::Policy)
-            .or_insert_with(|| LayerView {
-                name: LayerName::Policy.to_string(),
-                files: Vec::new(),
-                status: LayerStatus::FellBack,
-                problems: Vec::new(),
-                revision: None,
-                etag: None,
-            });
-        view.status = LayerStatus::FellBack;
+            .or_insert_with(|| layer_view(LayerName::Policy, &[], status, Vec::new()));
+        view.status = status;
         view.problems.extend(problems);
     }
+}
+
+fn layer_view(
+    name: LayerName,
+    files: &[LayerFile],
+    status: LayerStatus,
+    problems: Vec<ProblemView>,
+) -> LayerView {
+    LayerView {
+        name: name.to_string(),
+        files: files.iter().map(|file| file.name.clone()).collect(),
+        status,
+        problems,
+        revision: None,
+        etag: None,
+    }
+}
+
+/// Whether a layer that cannot be had is to be waited for. What this version's guards refuse is
+/// left out and named (ruling 2); a user's bytes that are gone are put again by their owner; what
+/// the gateway once wrote and was lost, nobody could bring again.
+fn is_missed(name: LayerName, error: &Error) -> bool {
+    match error {
+        Error::Layers(_) => false,
+        Error::Files(error) if is_lost(error) => name == LayerName::User,
+        _ => true,
+    }
+}
+
+fn is_lost(error: &durable::Error) -> bool {
+    error.is_missing() || matches!(error, durable::Error::Corrupt { .. })
+}
+
+/// Kept content that cannot be read back, as problems of its layer.
+fn unreadable(name: LayerName, files: &[LayerFile], error: &Error) -> Vec<ProblemView> {
+    if let Error::Layers(problems) = error {
+        return views(problems);
+    }
+    let names: Vec<&str> = files.iter().map(|file| file.name.as_str()).collect();
+    vec![ProblemView {
+        layer: Some(name.to_string()),
+        file: names.join(", "),
+        line: 0,
+        column: 0,
+        path: String::new(),
+        kind: error.reason().to_owned(),
+        message: format!(
+            "what was in force of it cannot be read back: {}",
+            chain(error)
+        ),
+        cure: "put the layer again as it should be; the agent's copy of its older content is lost"
+            .to_owned(),
+    }]
 }
 
 /// Whether the layer in force has files.

@@ -80,7 +80,7 @@ impl Engine {
         let (Some(set), Some(found)) = (newest, found) else {
             return Ok(());
         };
-        let Ok(ours) = super::choose::lenient(&self.store, &set)? else {
+        let Some(ours) = super::choose::recalled(&self.store, &set) else {
             return Ok(());
         };
         let allow = self.allowed();
@@ -159,8 +159,13 @@ impl Engine {
         let (Some(edit), Some(_)) = (&resolved.user, &self.store.ledger().runtime) else {
             return Ok(());
         };
-        let before = self.user_value(&self.store.ledger().user.files)?;
+        // What the edit replaces may be lost; then all that it says is news.
+        let before = self.user_value(&self.store.ledger().user.files);
+        let before = before.unwrap_or_else(|_| json!({}));
         let after = self.user_value(&edit.files)?;
+        if !resolved.set.layers.contains_key(&LayerName::Runtime) {
+            return Ok(());
+        }
         let mut runtime = self.runtime()?;
         let taken = config_merge::yield_to_user(&mut runtime, &before, &after);
         if taken.is_empty() {

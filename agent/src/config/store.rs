@@ -54,6 +54,11 @@ impl Parsed {
         self.rules = Some((file, rules));
     }
 
+    /// Whether the layer was parsed from these files.
+    pub fn has(&self, name: LayerName, files: &LayerFiles) -> bool {
+        self.layers.get(&name).is_some_and(|(of, _)| of == files)
+    }
+
     fn take_layer(&mut self, name: LayerName, files: &LayerFiles) -> Option<Layer> {
         let (of, layer) = self.layers.remove(&name)?;
         (of == *files).then_some(layer)
@@ -181,7 +186,8 @@ impl Store {
         Ok((layers, rules))
     }
 
-    fn rules(&self, file: &LayerFile) -> Result<Rules, Error> {
+    /// Reads a locks file back, parsed.
+    pub fn rules(&self, file: &LayerFile) -> Result<Rules, Error> {
         let source = Source {
             file: file.name.clone(),
             bytes: self.blobs.get(&file.digest, MAX_BLOB_BYTES)?,

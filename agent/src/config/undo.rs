@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::Error;
 use super::attempt::{Attempt, Step, Undo, Waiter};
-use super::choose::lenient;
+use super::choose::{lenient, recalled};
 use super::document::Evaluation;
 use super::engine::Engine;
 use super::gateway::{Change, Issue};
@@ -43,7 +43,9 @@ impl Engine {
         self.give_user_back(&attempt)?;
         let mut report = attempt.report(Outcome::RolledBack, Some(reason.clone()));
         report.problems = problems;
-        let Some(good) = self.store.ledger().good.clone() else {
+        let good = self.store.ledger().good.clone();
+        let good = good.and_then(|good| Some((recalled(&self.store, &good.set)?, good)));
+        let Some((evaluation, good)) = good else {
             report.outcome = Outcome::Failed;
             report.reason = Some(format!(
                 "{reason}; there is no last good document to go back to"
@@ -59,17 +61,17 @@ impl Engine {
             "undoing a change: the last good layers come back"
         );
         self.metrics.rolled_back();
-        self.restore(&good, report, attempt.waiters)
+        self.restore(evaluation, &good, report, attempt.waiters)
     }
 
     /// Writes the layers of a good generation and has them proved.
     fn restore(
         &mut self,
+        evaluation: Evaluation,
         good: &Generation,
         report: ApplyReport,
         waiters: Vec<Waiter>,
     ) -> Result<(), Error> {
-        let evaluation = lenient(&self.store, &good.set)?.map_err(Error::Layers)?;
         let mut attempt = self.attempt_for(evaluation, good.set.clone(), &report.actor);
         attempt.restores = Some(good.number);
         attempt.undo = Some(Undo {

@@ -44,19 +44,14 @@ pub(super) async fn user(State(handle): State<Handle>) -> Result<Response, Error
     Ok(([(CONTENT_TYPE, kind), (ETAG, user.etag)], user.text).into_response())
 }
 
-/// Everything about one key. What a lower layer said of it is as private as what holds.
+/// Everything about one key.
 pub(super) async fn explain(
     State(handle): State<Handle>,
     query: Result<Query<ExplainQuery>, QueryRejection>,
 ) -> Result<Json<ExplainResponse>, Error> {
     let Query(query) = query?;
     let path: KeyPath = query.path.parse()?;
-    let mut answer = handle.explain(path.clone()).await?;
-    for hidden in &mut answer.hidden {
-        let value = hidden.value.as_ref();
-        hidden.value = value.map(|value| config_merge::redact_value(&path, value));
-    }
-    Ok(Json(answer))
+    Ok(Json(handle.explain(path).await?))
 }
 
 /// Past generations.

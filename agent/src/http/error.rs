@@ -168,7 +168,7 @@ impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let (status, problem) = (self.status(), self.problem());
         if status == StatusCode::INTERNAL_SERVER_ERROR {
-            tracing::error!(error = chain(&self), "a call could not be answered");
+            tracing::error!(error = config::chain(&self), "a call could not be answered");
         }
         let etag = self.etag().and_then(|etag| etag.parse().ok());
         let report = match self {
@@ -202,14 +202,6 @@ fn status(error: &config::Error) -> StatusCode {
 fn told(report: &ApplyReport) -> &str {
     let reason = report.reason.as_deref();
     reason.unwrap_or("the change is not in force")
-}
-
-/// The error and its causes, for the log.
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    let mut texts: Vec<String> = causes.map(ToString::to_string).collect();
-    texts.dedup();
-    texts.join(": ")
 }
 
 #[cfg(test)]
@@ -283,12 +275,5 @@ mod tests {
         let etag = "\"6-abc\"".to_owned();
         let stale = Error::Config(config::Error::Stale { revision: 6, etag });
         assert_eq!(stale.into_response().headers()[ETAG], "\"6-abc\"");
-    }
-
-    #[test]
-    fn the_log_names_each_cause_once() {
-        let error = Error::Config(state());
-        let expected = "cannot make the state directory /state: disk full";
-        assert_eq!(chain(&error), expected);
     }
 }

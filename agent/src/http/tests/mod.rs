@@ -1,5 +1,6 @@
 //! The routes on a real engine: what callers see, and what they are refused.
 
+mod lost;
 mod stage;
 
 use agent_api::{

@@ -1,6 +1,7 @@
 //! A real engine on a directory of its own, a gateway that does as the document says, and callers.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,12 +18,13 @@ use serde::de::DeserializeOwned;
 use service::{Bearer, Drain, Readiness, TokenFiles};
 use tempfile::TempDir;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 use crate::config::gateway::{
     Change, Check, Gateway, Handed, Health, Issue, Presence, Purpose, Reloaded, Still, Trial,
     Verdict,
 };
-use crate::config::{Document, Drift, Engine, Metrics, Settings};
+use crate::config::{self, Document, Drift, Engine, Metrics, Settings};
 use crate::gateway::Protection;
 use crate::http::{Status, api, probes};
 
@@ -120,7 +122,8 @@ pub(super) struct Stage {
     drain: Drain,
     readiness: Readiness,
     engine: Option<Engine>,
-    _dir: TempDir,
+    running: Option<JoinHandle<Result<(), config::Error>>>,
+    dir: TempDir,
 }
 
 /// An answer, read.
@@ -147,6 +150,12 @@ impl Stage {
         .unwrap();
         std::fs::write(path("read"), "reader\n").unwrap();
         std::fs::write(path("operate"), "operator\n").unwrap();
+        Self::on(dir)
+    }
+
+    /// The same, on what lies in a directory already.
+    fn on(dir: TempDir) -> Self {
+        let path = |name: &str| dir.path().join(name);
         let settings = Settings {
             layers: BTreeMap::from([
                 (LayerName::Base, path("base.json5")),
@@ -187,8 +196,19 @@ impl Stage {
             drain: Drain::new(Duration::from_secs(1)),
             readiness,
             engine: Some(engine),
-            _dir: dir,
+            running: None,
+            dir,
         }
+    }
+
+    /// Ends the engine, and makes another on what is on disk then.
+    pub(super) async fn reborn(self, meanwhile: impl FnOnce(&Path)) -> Self {
+        self.end();
+        if let Some(running) = self.running {
+            running.await.unwrap().unwrap();
+        }
+        meanwhile(self.dir.path());
+        Self::on(self.dir)
     }
 
     /// Lets the engine run until its first document is in place and proved.
@@ -199,8 +219,7 @@ impl Stage {
     }
 
     pub(super) async fn start(&mut self) {
-        let engine = self.engine.take().unwrap();
-        tokio::spawn(engine.run(self.drain.clone()));
+        self.run();
         self.readiness.ready().await;
         loop {
             let config = self.read("/v1/config").await;
@@ -209,6 +228,12 @@ impl Stage {
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
+    }
+
+    /// Lets the engine run, whether or not it gets a document in place.
+    pub(super) fn run(&mut self) {
+        let engine = self.engine.take().unwrap();
+        self.running = Some(tokio::spawn(engine.run(self.drain.clone())));
     }
 
     /// Ends the engine.
