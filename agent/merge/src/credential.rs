@@ -11,10 +11,11 @@ const CURE: &str = "put the value in the mounted secrets and refer to it: \
     { source: \"file\", provider: \"pilotfish\", id: \"/name\" }";
 
 /// Endings of key names whose value is a credential, without separators and in lower case.
-const SECRET_ENDINGS: [&str; 15] = [
+const SECRET_ENDINGS: [&str; 17] = [
     "token",
     "password",
     "passwd",
+    "pwd",
     "passphrase",
     "secret",
     "apikey",
@@ -27,10 +28,11 @@ const SECRET_ENDINGS: [&str; 15] = [
     "masterkey",
     "authorization",
     "credential",
+    "cookie",
 ];
 
 /// More endings that count where every key is the name of an environment variable or a header.
-const VARIABLE_ENDINGS: [&str; 6] = ["key", "pass", "pwd", "credentials", "cookie", "auth"];
+const VARIABLE_ENDINGS: [&str; 4] = ["key", "pass", "credentials", "auth"];
 
 /// Finds literal credentials in a whole layer file.
 pub(crate) fn check(value: &Value, positions: &Positions, problems: &mut Vec<Problem>) {
@@ -122,8 +124,13 @@ pub(crate) fn names_secret(path: &[String]) -> bool {
     };
     let parent = names.next().map(String::as_str);
     let variable = matches!(parent, Some("env" | "vars" | "headers"));
-    SECRET_ENDINGS.iter().any(|ending| ends_with(key, ending))
+    is_secret_name(key)
         || (variable && VARIABLE_ENDINGS.iter().any(|ending| ends_with(key, ending)))
+}
+
+/// Whether what goes by this name is a credential, wherever the name stands.
+pub(crate) fn is_secret_name(name: &str) -> bool {
+    SECRET_ENDINGS.iter().any(|ending| ends_with(name, ending))
 }
 
 /// Whether a key ends so, whatever its case and separators.
@@ -190,6 +197,11 @@ mod tests {
             json!({"privateKey": "x"}),
             json!({"webhookSecret": "x"}),
             json!({"password": "x"}),
+            json!({"db": {"pwd": "x"}}),
+            json!({"db_passwd": "x"}),
+            json!({"session": {"cookie": "x"}}),
+            json!({"login": {"authorization": "x"}}),
+            json!({"env": {"SESSION_COOKIE": "x"}}),
             json!({"token": ["x"]}),
             json!({"env": {"vars": {"MY_KEY": "x"}}}),
             json!({"env": {"A_TOKEN": "x"}}),
@@ -218,6 +230,7 @@ mod tests {
             json!({"headers": {"Authorization": "Bearer ${TOKEN}"}}),
             json!({"url": "https://example.com:8080/a@b", "db": "postgres://user:${PW}@host/x"}),
             json!({"name": "task-force-one-two-three-four-five-6", "path": "desk-1-abcdefghijklmnopqrstuvwxyz"}),
+            json!({"cookieFile": "/x", "cookies": "on", "authorizationUrl": "https://h/x"}),
             json!({"at": "2026-11-24T10:00:00", "id": "telegram:123456789", "image": "registry:5000/a:b"}),
         ];
         for value in cases {
@@ -241,10 +254,56 @@ mod tests {
             "-----BEGIN RSA PRIVATE KEY-----\nabc".to_owned(),
             "https://user:hunter2@example.com/".to_owned(),
             "redis://:hunter2@cache".to_owned(),
+            format!("npm_{tail}"),
+            format!("glpat-{tail}"),
+            format!("xoxe-{tail}"),
+            format!("gsk_{tail}{tail}"),
+            "-----BEGIN PGP PRIVATE KEY BLOCK-----\nabc".to_owned(),
+            format!("Bearer {tail}"),
+            format!("-H authorization:bearer  {tail}"),
+            "https://example.com/hook?api_key=hunter2".to_owned(),
+            "https://example.com/?a=1&access_token=hunter2#x".to_owned(),
+            "wss://example.com/?key=hunter2".to_owned(),
+            "--api-key=hunter2".to_owned(),
         ];
         for text in cases {
             assert!(has_shape(&text), "{text}");
             assert_eq!(found(&json!({"a": [{"b": text}]})), ["a.0.b"]);
+        }
+    }
+
+    #[test]
+    fn lets_texts_without_credentials_pass() {
+        let cases = [
+            "anthropic/claude-sonnet-4-5",
+            "openrouter/xai/grok-4-fast-reasoning-2026",
+            "ghcr.io/a/b:1.2@sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+            "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+            "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b",
+            "3f2504e0-4f89-41d3-9a0c-0305e82c3301",
+            "/home/node/.openclaw/credentials/whatsapp/default/creds-20261124.json",
+            "Bearer",
+            "Bearer ",
+            "Bearer ${TOKEN}",
+            "Authorization: Bearer YOUR_TOKEN",
+            "the bearer of this letter may enter",
+            "a bearer\nauthentication-requirement",
+            "https://example.com/v1/chat?model=gpt-5&stream=true#top",
+            "https://example.com/?token=${TOKEN}&api_key={key}",
+            "https://example.com/?sessionKey=agent-main-1&nextPage=abcdef",
+            "https://user@example.com/?tokens=100000",
+            "--token-file=/run/secrets/token",
+            "--max-tokens=100000",
+            "token=is-not-an-argument",
+            "npm_config_node_gyp_build_from_source",
+            "npm_package_1",
+            "sk-short",
+            "-----BEGIN CERTIFICATE-----\nMIIB",
+            "-----BEGIN PUBLIC KEY-----\nMIIB",
+            "eyJhbGciOiJI",
+        ];
+        for text in cases {
+            assert!(!has_shape(text), "{text}");
         }
     }
 
@@ -262,6 +321,9 @@ mod tests {
             "x@:",
             "a://b:${",
             "-----BEGIN",
+            "Bearer ",
+            "?token=",
+            "--x=",
         ];
         for part in parts {
             let text = part.repeat((1 << 20) / part.len());

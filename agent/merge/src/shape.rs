@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use crate::credential::is_literal;
+use crate::credential::{is_literal, is_secret_name};
 
 /// Beginnings of well-known credentials, and how many characters of their alphabet must follow.
-const SHAPES: [(&str, usize); 22] = [
+const SHAPES: [(&str, usize); 30] = [
     ("sk-", 20),
     ("sk_live_", 16),
     ("sk_test_", 16),
@@ -13,6 +13,9 @@ const SHAPES: [(&str, usize); 22] = [
     ("whsec_", 16),
     ("xoxa-", 10),
     ("xoxb-", 10),
+    ("xoxc-", 10),
+    ("xoxd-", 10),
+    ("xoxe-", 10),
     ("xoxp-", 10),
     ("xoxr-", 10),
     ("xoxs-", 10),
@@ -24,14 +27,25 @@ const SHAPES: [(&str, usize); 22] = [
     ("ghr_", 20),
     ("github_pat_", 20),
     ("glpat-", 16),
+    ("npm_", 36),
     ("AKIA", 16),
     ("ASIA", 16),
     ("AIza", 30),
     ("hf_", 30),
+    ("gsk_", 40),
+    ("pplx-", 40),
+    ("tvly-", 20),
+    ("xai-", 60),
 ];
 
 /// No known credential is shorter.
 const SHORTEST: usize = 15;
+
+/// What follows `Bearer` and is shorter may be a word.
+const SHORTEST_BEARER: usize = 16;
+
+/// What an argument or a part of a URL is set to and is shorter may be a placeholder.
+const SHORTEST_ASSIGNED: usize = 6;
 
 /// How far behind `-----BEGIN` a private key's label ends.
 const LONGEST_LABEL: usize = 32;
@@ -61,6 +75,8 @@ fn all(text: &str) -> impl Iterator<Item = Range<usize>> {
             .or_else(|| token(text, &word))
             .or_else(|| private_key(text, &word))
             .or_else(|| password(text, &word))
+            .or_else(|| bearer(text, &word))
+            .or_else(|| assigned(text, &word))
     })
 }
 
@@ -150,4 +166,42 @@ fn password(text: &str, word: &Range<usize>) -> Option<Range<usize>> {
     let at = rest[..end].rfind('@')?;
     let (_, password) = rest[..at].split_once(':')?;
     is_literal(password).then_some(start..start + at)
+}
+
+/// The token behind the word `Bearer`.
+fn bearer(text: &str, word: &Range<usize>) -> Option<Range<usize>> {
+    if !text[word.clone()].eq_ignore_ascii_case("bearer") {
+        return None;
+    }
+    let rest = &text[word.end..];
+    let gap = rest.len() - rest.trim_start_matches(' ').len();
+    let start = word.end + gap;
+    let token = start..start + value_length(text, start);
+    let odd = text[token.clone()]
+        .bytes()
+        .any(|byte| byte.is_ascii_digit());
+    (gap > 0 && odd && token.len() >= SHORTEST_BEARER).then_some(token)
+}
+
+/// What a part of a URL's query (`?api_key=`) or an argument (`--api-key=`) of this name is set to.
+fn assigned(text: &str, word: &Range<usize>) -> Option<Range<usize>> {
+    let start = word.end + 1;
+    if text.as_bytes().get(word.end) != Some(&b'=') {
+        return None;
+    }
+    let name = &text[word.clone()];
+    let query = text[..word.start].ends_with(['?', '&']);
+    let secret = is_secret_name(name) || (query && name.eq_ignore_ascii_case("key"));
+    let value = start..start + value_length(text, start);
+    let set = secret && (query || name.starts_with("--")) && value.len() >= SHORTEST_ASSIGNED;
+    set.then_some(value)
+}
+
+/// How long the value is that begins here. Without `=`, so that no two values overlap.
+fn value_length(text: &str, from: usize) -> usize {
+    let inside = |byte: &u8| is_word(*byte) || matches!(byte, b'.' | b'~' | b'+' | b'/' | b'%');
+    text.as_bytes()[from..]
+        .iter()
+        .take_while(|byte| inside(byte))
+        .count()
 }
