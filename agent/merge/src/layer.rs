@@ -135,9 +135,7 @@ impl Layer {
             problems.extend(found);
             for operation in &operations {
                 operation.check_credentials(&positions, &mut problems);
-                if self.name.is_bound() {
-                    reserved::check_operation(operation, &positions, &mut problems);
-                }
+                reserved::check_operation(self.name, operation, &positions, &mut problems);
             }
             self.operations += operations.len();
             if self.operations > MAX_OPERATIONS {
@@ -150,9 +148,7 @@ impl Layer {
                 Err(problem) => problems.push(problem),
             }
             credential::check(&value, &positions, &mut problems);
-            if self.name.is_bound() {
-                reserved::check_includes(&value, &positions, &mut problems);
-            }
+            reserved::check(self.name, &value, &positions, &mut problems);
             Body::Merge(value)
         } else {
             return Err(vec![not_an_object(&value, &positions)]);
@@ -343,6 +339,37 @@ mod tests {
                 .unwrap()
                 .is_empty()
         );
+    }
+
+    #[test]
+    fn refuses_keys_that_the_gateway_drops() {
+        let files = [
+            (
+                "a.json5",
+                "{ agents: { constructor: 1,\n 'x': [{ prototype: { a: 1 } }] },\n __proto__: {} }",
+            ),
+            (
+                "b.patch.json",
+                "[{\"op\":\"add\",\"path\":\"/a/__proto__/b\",\"value\":1},\n\
+                 {\"op\":\"add\",\"path\":\"/a\",\"value\":{\"constructor\":1}}]",
+            ),
+        ];
+        for name in LayerName::ALL {
+            let problems = parse(name, &files).unwrap_err();
+            assert_eq!(
+                places(&problems),
+                [
+                    ("reserved", 1, 13, "agents.constructor"),
+                    ("reserved", 2, 10, "agents.x.0.prototype"),
+                    ("reserved", 3, 2, "__proto__"),
+                    ("reserved", 1, 2, "a.__proto__.b"),
+                    ("reserved", 2, 34, "a.constructor"),
+                ]
+            );
+        }
+        let alike =
+            "{ Constructor: 1, proto: 1, prototypes: 1, a: 'constructor', b: ['__proto__'] }";
+        assert!(parse(LayerName::User, &[("a.json5", alike)]).is_ok());
     }
 
     #[test]

@@ -12,6 +12,9 @@ use crate::problem::{Problem, ProblemKind};
 const OURS: &str = "$pilotfish";
 /// The key by which the gateway reads further files into the document, past every lock.
 const INCLUDE: &str = "$include";
+/// Keys that the gateway drops when it merges objects, since in JavaScript they reach an object's
+/// prototype. `__proto__` is gone once the document is read, the others last until some merge.
+const DROPPED: [&str; 3] = ["__proto__", "constructor", "prototype"];
 
 /// Takes our own key out of a file, and says which revision it states.
 pub(crate) fn take_revision(
@@ -54,67 +57,112 @@ fn read_revision(stated: &Value) -> Result<Option<u64>, &'static str> {
     }
 }
 
-/// Finds `$include` in a file of a bound layer.
-pub(crate) fn check_includes(value: &Value, positions: &Positions, problems: &mut Vec<Problem>) {
-    find_includes(value, 0, positions, &mut KeyPath::root(), problems);
+/// Why a key may not stand in a layer, and what to do.
+type Reason = (&'static str, &'static str);
+
+fn reason(layer: LayerName, key: &str) -> Option<Reason> {
+    if DROPPED.contains(&key) {
+        return Some((
+            "the gateway's own merge drops keys of this name, with all that is below them",
+            "rename the key",
+        ));
+    }
+    (key == INCLUDE && layer.is_bound()).then_some((
+        "`$include` would let the gateway read settings past the locks",
+        "write the settings into this layer itself",
+    ))
 }
 
-/// Finds `$include` in an operation of a bound layer.
+/// Finds the keys of a file that may not stand in this layer.
+pub(crate) fn check(
+    layer: LayerName,
+    value: &Value,
+    positions: &Positions,
+    problems: &mut Vec<Problem>,
+) {
+    let mut search = Search {
+        layer,
+        positions,
+        problems,
+        path: KeyPath::root(),
+    };
+    search.visit(value, 0);
+}
+
+/// Finds the keys of an operation that may not stand in this layer.
 pub(crate) fn check_operation(
+    layer: LayerName,
     operation: &Operation,
     positions: &Positions,
     problems: &mut Vec<Problem>,
 ) {
-    let mut path = operation.path.clone();
-    if path.segments().iter().any(|key| key == INCLUDE) {
-        problems.push(include(operation.at, positions, &path));
+    let mut search = Search {
+        layer,
+        positions,
+        problems,
+        path: operation.path.clone(),
+    };
+    let keys = operation.path.segments();
+    if let Some(reason) = keys.iter().find_map(|key| reason(layer, key)) {
+        search.tell(operation.at, reason);
     } else if let Action::Add(value) | Action::Replace(value) = &operation.action {
-        find_includes(value, operation.value_at, positions, &mut path, problems);
+        search.visit(value, operation.value_at);
     }
 }
 
-/// Whether a value holds `$include` anywhere.
-pub(crate) fn holds_include(value: &Value) -> bool {
+/// Whether a value at this path would bring a key that may not stand in this layer.
+pub(crate) fn is_reserved(layer: LayerName, path: &KeyPath, value: Option<&Value>) -> bool {
+    let mut keys = path.segments().iter();
+    keys.any(|key| reason(layer, key).is_some()) || value.is_some_and(|value| holds(layer, value))
+}
+
+fn holds(layer: LayerName, value: &Value) -> bool {
     match value {
         Value::Object(map) => map
             .iter()
-            .any(|(key, value)| key == INCLUDE || holds_include(value)),
-        Value::Array(items) => items.iter().any(holds_include),
+            .any(|(key, value)| reason(layer, key).is_some() || holds(layer, value)),
+        Value::Array(items) => items.iter().any(|item| holds(layer, item)),
         _ => false,
     }
 }
 
-fn find_includes(
-    value: &Value,
-    at: usize,
-    positions: &Positions,
-    path: &mut KeyPath,
-    problems: &mut Vec<Problem>,
-) {
-    let mut child = at + 1;
-    let mut visit = |key: &str, value: &Value, named: bool| {
-        path.push(key);
-        if named && key == INCLUDE {
-            problems.push(include(child, positions, path));
-        } else {
-            find_includes(value, child, positions, path, problems);
-        }
-        path.pop();
-        child = positions.after(child);
-    };
-    match value {
-        Value::Object(map) => map.iter().for_each(|(key, value)| visit(key, value, true)),
-        Value::Array(items) => {
-            let numbered = items.iter().enumerate();
-            numbered.for_each(|(index, item)| visit(&index.to_string(), item, false));
-        }
-        _ => {}
-    }
+struct Search<'s> {
+    layer: LayerName,
+    positions: &'s Positions,
+    problems: &'s mut Vec<Problem>,
+    path: KeyPath,
 }
 
-fn include(at: usize, positions: &Positions, path: &KeyPath) -> Problem {
-    let message = "`$include` would let the gateway read settings past the locks";
-    let cure = "write the settings into this layer itself";
-    let problem = Problem::new(ProblemKind::Reserved, message, cure);
-    problem.at(positions.at(at).place()).on(path)
+impl Search<'_> {
+    fn visit(&mut self, value: &Value, at: usize) {
+        let mut child = at + 1;
+        match value {
+            Value::Object(map) => {
+                for (key, value) in map {
+                    self.path.push(key);
+                    match reason(self.layer, key) {
+                        Some(reason) => self.tell(child, reason),
+                        None => self.visit(value, child),
+                    }
+                    self.path.pop();
+                    child = self.positions.after(child);
+                }
+            }
+            Value::Array(items) => {
+                for (index, item) in items.iter().enumerate() {
+                    self.path.push(&index.to_string());
+                    self.visit(item, child);
+                    self.path.pop();
+                    child = self.positions.after(child);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn tell(&mut self, at: usize, (message, cure): Reason) {
+        let place = self.positions.at(at).place();
+        let problem = Problem::new(ProblemKind::Reserved, message, cure);
+        self.problems.push(problem.at(place).on(&self.path));
+    }
 }

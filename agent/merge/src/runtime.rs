@@ -3,9 +3,12 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::credential;
 use crate::diff::{Change, changes, changes_below};
+use crate::layer_name::LayerName;
 use crate::path::{KeyPath, Pattern};
-use crate::reserved::holds_include;
+use crate::position::Positions;
+use crate::reserved::is_reserved;
 
 /// What became of the gateway's own edits.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -110,7 +113,7 @@ impl Adopter<'_> {
         found: Option<&Value>,
     ) {
         let edits = changes_below(path, written, found);
-        if !allowed || path.is_root() || found.is_some_and(holds_include) {
+        if !allowed || path.is_root() || is_refused(path, found) {
             self.adoption.foreign.extend(edits);
             return;
         }
@@ -132,6 +135,15 @@ impl Adopter<'_> {
         );
         self.adoption.adopted.extend(edits);
     }
+}
+
+/// Whether a runtime layer that says this would be refused.
+fn is_refused(path: &KeyPath, found: Option<&Value>) -> bool {
+    let mut problems = Vec::new();
+    if let Some(value) = found {
+        credential::check_below(path, value, &Positions::unknown(value), 0, &mut problems);
+    }
+    !problems.is_empty() || is_reserved(LayerName::Runtime, path, found)
 }
 
 /// Sets one path of a merge patch.
@@ -231,6 +243,27 @@ mod tests {
         );
         assert_eq!(adoption.runtime, json!({"plugins": {"entries": {"a": 1}}}));
         assert_eq!(adoption.foreign.len(), 1);
+    }
+
+    #[test]
+    fn adopts_nothing_that_a_layer_would_be_refused_for() {
+        let found = json!({"meta": {
+            "constructor": 1,
+            "$include": "./x",
+            "a": {"prototype": 1},
+            "token": "literal",
+            "b": 1
+        }});
+        let adoption = adopt(&json!({"meta": {}}), &found, &allow(&["meta"]), &json!({}));
+        assert_eq!(adoption.runtime, json!({"meta": {"b": 1}}));
+        assert_eq!(adoption.foreign.len(), 4);
+        let gone = adopt(
+            &found,
+            &json!({"meta": {"b": 1}}),
+            &allow(&["meta"]),
+            &json!({}),
+        );
+        assert_eq!(gone.runtime, json!({"meta": {"a": null, "token": null}}));
     }
 
     #[test]
