@@ -70,6 +70,24 @@ pub enum Error {
     /// The supervisor ended before it let the child through its gate.
     #[error("the supervisor is gone: the command is not started")]
     Orphaned,
+    /// A command that was asked something ended in another way, or not in time.
+    #[error("{program:?} gave no answer: {why}")]
+    NoAnswer {
+        /// The program that was asked.
+        program: OsString,
+        /// What it did instead.
+        why: String,
+    },
+    /// The very first child ended as a command does that cannot be executed.
+    #[error("the command {program:?} cannot be executed: {said} (exit code {code})")]
+    NotExecutable {
+        /// The program.
+        program: OsString,
+        /// 126 or 127, as in a shell.
+        code: i32,
+        /// The last line on its console, bounded and without control characters.
+        said: String,
+    },
     /// A new mount namespace is not to be had.
     #[error("cannot have mounts of our own ({step})")]
     Namespace {
@@ -118,7 +136,8 @@ impl Error {
             Error::Record { .. } => "record",
             Error::Unkillable { .. } => "unkillable",
             Error::Namespace { .. } | Error::ReadOnly { .. } => "read_only",
-            Error::Exec { .. } => "exec",
+            Error::Exec { .. } | Error::NotExecutable { .. } => "exec",
+            Error::NoAnswer { .. } => "answer",
         }
     }
 

@@ -1,6 +1,7 @@
 //! Brings a child to life: through the launcher, onto the record, through the gate.
 
-use std::io::Write;
+use std::ffi::OsString;
+use std::io::{self, Write};
 use std::process::{Child, Command, Stdio};
 
 use crate::confine::Confine;
@@ -30,6 +31,21 @@ pub(crate) fn launch(
 }
 
 fn spawn(settings: &Settings, console: &Console, protection: &Protection) -> Result<Child, Error> {
+    let (stdout, stderr) = console.ends()?;
+    let mut line = confined(settings, protection, settings.command.clone())?;
+    line.stdout(stdout)
+        .stderr(stderr)
+        .spawn()
+        .map_err(not_launched(&line))
+}
+
+/// A command as the child has it: its user, its environment, its read-only directories, behind
+/// the gate that its stdin is.
+pub(crate) fn confined(
+    settings: &Settings,
+    protection: &Protection,
+    command: Vec<OsString>,
+) -> Result<Command, Error> {
     let (program, words) = settings.launcher.split_first().ok_or(Error::EmptyCommand)?;
     let confine = Confine {
         run_as: settings.run_as,
@@ -37,21 +53,20 @@ fn spawn(settings: &Settings, console: &Console, protection: &Protection) -> Res
             Protection::Mount => settings.read_only.clone(),
             Protection::None { .. } => Vec::new(),
         },
-        command: settings.command.clone(),
+        command,
     };
-    let (stdout, stderr) = console.ends()?;
-    Command::new(program)
-        .args(words)
+    let mut line = Command::new(program);
+    line.args(words)
         .args(confine.to_arguments())
         .envs(settings.env.iter().map(|(name, value)| (name, value)))
-        .stdin(Stdio::piped())
-        .stdout(stdout)
-        .stderr(stderr)
-        .spawn()
-        .map_err(|source| Error::Launch {
-            program: program.clone(),
-            source,
-        })
+        .stdin(Stdio::piped());
+    Ok(line)
+}
+
+/// The error of a launcher that is not there.
+pub(crate) fn not_launched(line: &Command) -> impl FnOnce(io::Error) -> Error + use<> {
+    let program = line.get_program().to_owned();
+    |source| Error::Launch { program, source }
 }
 
 fn admit(child: &mut Child, settings: &Settings, protection: &Protection) -> Result<Stat, Error> {
@@ -73,6 +88,11 @@ fn admit(child: &mut Child, settings: &Settings, protection: &Protection) -> Res
         None => return Err(Error::Gate(std::io::ErrorKind::BrokenPipe.into())),
     }
     Ok(stat)
+}
+
+/// Whether a predecessor of ours has left a child alive: one that is adopted, and not started.
+pub fn left_alive(settings: &Settings) -> bool {
+    record::read(&settings.state_file).is_some_and(|record| record.alive().is_some())
 }
 
 /// The child that a predecessor of ours has left alive, if there is one.

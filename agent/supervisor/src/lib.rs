@@ -9,6 +9,7 @@
 //! child while one that a predecessor left is alive: that one is adopted.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+mod ask;
 mod backoff;
 mod command;
 pub mod confine;
@@ -16,6 +17,7 @@ mod console;
 mod echo;
 mod error;
 mod launch;
+mod leftovers;
 mod life;
 mod mounts;
 mod probe;
@@ -28,8 +30,10 @@ mod stat;
 mod status;
 mod supervisor;
 
+pub use ask::ask;
 pub use command::{Command, Signal};
 pub use error::Error;
+pub use launch::left_alive;
 pub use probe::{Protection, probe};
 pub use settings::{ConsoleSettings, RunAs, Settings};
 pub use status::{Exit, How, State, Status};

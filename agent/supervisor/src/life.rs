@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::backoff::Backoff;
 use crate::command::{Command, Commands, Signal};
 use crate::console::Console;
+use crate::leftovers::Leftovers;
 use crate::process::Process;
 use crate::reaper::Reaper;
 use crate::{Error, Exit, How, Protection, Settings, State, Status, launch, probe};
@@ -45,6 +46,7 @@ pub(crate) struct Life<'run> {
     reaper: Reaper,
     commands: Commands,
     backoff: Backoff,
+    leftovers: Leftovers,
     held: bool,
 }
 
@@ -63,6 +65,7 @@ impl<'run> Life<'run> {
             console,
             reaper: Reaper::new()?,
             commands: Commands::new(commands),
+            leftovers: Leftovers::default(),
             held: true,
         })
     }
@@ -85,6 +88,7 @@ impl<'run> Life<'run> {
                 Next::BackOff(pause) => self.idle(Some(pause)).await,
                 Next::Hold => self.idle(None).await,
                 Next::Stop => {
+                    self.leftovers.swept().await;
                     self.publish(State::Stopped);
                     return Ok(());
                 }
@@ -122,6 +126,7 @@ impl<'run> Life<'run> {
                     command => tracing::warn!(?command, "there is no child to do this to"),
                 },
                 () = sleep_until(due), if pause.is_some() => return Next::Start,
+                () = self.leftovers.swept(), if self.leftovers.is_pending() => {}
                 () = self.reaper.due() => self.reaper.look(None),
             }
         }
@@ -129,6 +134,7 @@ impl<'run> Life<'run> {
 
     async fn start(&mut self) -> Result<Next, Error> {
         self.publish(State::Starting);
+        self.leftovers.swept().await;
         let protection = probe(self.settings).await;
         match launch::launch(self.settings, self.console, &protection) {
             Ok(process) => {
@@ -159,7 +165,14 @@ impl<'run> Life<'run> {
             let by = ending.as_ref().map(|ending| ending.by);
             tokio::select! {
                 how = child.ended() => {
-                    return Ok(self.ended(child.pid(), how, child.age(), ending));
+                    self.leftovers = Leftovers::of(child.stat());
+                    let next = self.ended(child.pid(), how, child.age(), ending);
+                    let Some(error) = self.not_executable() else {
+                        return Ok(next);
+                    };
+                    self.leftovers.swept().await;
+                    self.publish(State::Stopped);
+                    return Err(error);
                 }
                 command = self.commands.next() => self.obey(command, &child, &mut ending),
                 () = sleep_until(by.unwrap_or_else(Instant::now)), if by.is_some() => {
@@ -230,6 +243,27 @@ impl<'run> Life<'run> {
         });
     }
 
+    /// Whether the very first child shows that there will never be one: as a shell, the launcher
+    /// exits 126 or 127 when it cannot execute the command. A command that has run before comes back.
+    fn not_executable(&self) -> Option<Error> {
+        let status = self.status.borrow();
+        let first = status.starts == 1 && status.exits == 1;
+        let exit = status
+            .last_exit
+            .as_ref()
+            .filter(|exit| first && !exit.asked)?;
+        match exit.how {
+            How::Code(code @ (126 | 127)) if exit.lived < self.settings.backoff_reset => {
+                Some(Error::NotExecutable {
+                    program: self.settings.command.first()?.clone(),
+                    code,
+                    said: last_line(&exit.console_tail),
+                })
+            }
+            _ => None,
+        }
+    }
+
     /// Puts an exit on the status and says what comes next.
     fn ended(&mut self, pid: i32, how: How, lived: Duration, ending: Option<Ending>) -> Next {
         let exit = Exit {
@@ -255,6 +289,15 @@ impl<'run> Life<'run> {
             None => Next::BackOff(self.backoff.after(lived)),
         }
     }
+}
+
+fn last_line(console: &str) -> String {
+    const SHOWN: usize = 300;
+    let line = console.lines().next_back().unwrap_or_default();
+    line.chars()
+        .filter(|c| !c.is_control())
+        .take(SHOWN)
+        .collect()
 }
 
 /// The time is up: by force, and if even that does not help, it is an error.

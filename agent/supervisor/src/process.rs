@@ -52,6 +52,11 @@ impl Process {
         check().then_some(process)
     }
 
+    /// How it showed in `/proc` when we came to know it.
+    pub(crate) fn stat(&self) -> Stat {
+        self.stat
+    }
+
     /// Its number.
     pub(crate) fn pid(&self) -> i32 {
         self.stat.pid
@@ -124,7 +129,8 @@ fn open(pid: i32) -> Option<AsyncFd<OwnedFd>> {
     readable(pidfd).ok()
 }
 
-fn how(status: ExitStatus) -> How {
+/// The way a process of ours ended.
+pub(crate) fn how(status: ExitStatus) -> How {
     match (status.code(), status.signal()) {
         (Some(code), _) => How::Code(code),
         (None, Some(signal)) => How::Signal(signal),

@@ -1,4 +1,4 @@
-//! `/proc/PID/stat`: the state, the parent and the start of a process.
+//! `/proc/PID/stat`: the state, the parent, the session and the start of a process.
 
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
@@ -14,6 +14,8 @@ pub(crate) struct Stat {
     pub(crate) state: u8,
     /// Its parent.
     pub(crate) parent: i32,
+    /// The process that leads its session.
+    pub(crate) session: i32,
     /// When it was started, in clock ticks since the machine's boot.
     pub(crate) start_ticks: u64,
 }
@@ -33,6 +35,7 @@ impl Stat {
             pid: pid.parse().ok()?,
             state: *fields.first()?.as_bytes().first()?,
             parent: fields.get(1)?.parse().ok()?,
+            session: fields.get(3)?.parse().ok()?,
             start_ticks: fields.get(19)?.parse().ok()?,
         })
     }
@@ -92,13 +95,14 @@ mod tests {
 
     #[test]
     fn names_with_brackets_and_spaces_do_not_shift_the_fields() {
-        let tail = "S 41 42 42 0 -1 4194304 1 2 3 4 5 6 7 8 20 0 1 0 98765 0 0";
+        let tail = "S 41 42 43 0 -1 4194304 1 2 3 4 5 6 7 8 20 0 1 0 98765 0 0";
         for name in ["sh", "a b", "x) R 1 (y", ") ", "((("] {
             let stat = Stat::parse(&format!("42 ({name}) {tail}")).unwrap();
             let expected = Stat {
                 pid: 42,
                 state: b'S',
                 parent: 41,
+                session: 43,
                 start_ticks: 98765,
             };
             assert_eq!(stat, expected, "{name}");

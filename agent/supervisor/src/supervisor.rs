@@ -53,7 +53,8 @@ impl Supervisor {
 
     /// Adopts a child that a predecessor has left, or waits for [`Command::Start`]; then lives as
     /// its parent until it is drained. Closing the channel is a drain. An adopted child that ends
-    /// is followed by one of our own only if a start was asked for by then.
+    /// is followed by one of our own only if a start was asked for by then. A command that cannot be
+    /// executed at the very first start is an error; later it is tried again and again.
     ///
     /// While it runs it makes this process the one that inherits orphans, and collects those: a
     /// child that some other part of this process starts must be waited for at once when it ends.

@@ -56,12 +56,13 @@ async fn every_way_to_end_is_told_with_its_last_words() {
 }
 
 #[tokio::test]
-async fn a_command_that_cannot_be_executed_ends_as_in_a_shell() {
+async fn a_command_that_cannot_be_executed_at_first_is_an_error() {
     let stage = Stage::new();
     for (program, code) in [
         ("/no/such/program", 127),
         ("/etc", 126),
         ("/etc/passwd", 126),
+        ("no-such-program", 127),
     ] {
         let mut settings = stage.shell("");
         settings.command = words(&[program]);
@@ -69,8 +70,30 @@ async fn a_command_that_cannot_be_executed_ends_as_in_a_shell() {
         let exit = running.exit(1).await;
         assert_eq!(exit.how, How::Code(code), "{program}");
         assert!(exit.console_tail.contains(program), "{}", exit.console_tail);
-        running.drain().await;
+        let (outcome, status) = running.end().await;
+        assert_eq!((status.state, status.starts), (State::Stopped, 1));
+        let said = outcome.unwrap_err();
+        assert_eq!(said.reason(), "exec");
+        let said = said.to_string();
+        assert!(
+            said.contains(program) && said.contains("(os error "),
+            "{said}"
+        );
     }
+}
+
+#[tokio::test]
+async fn a_command_that_vanishes_later_is_waited_for() {
+    let stage = Stage::new();
+    let script = stage.path("gateway");
+    std::fs::write(&script, "#!/bin/sh\nrm $0\nexit 1\n").unwrap();
+    stage::open_to_all(&script, 0o755);
+    let mut settings = stage.shell("");
+    settings.command = vec![script.into()];
+    let mut running = Running::started(settings).await;
+    let status = running.until("three ends", |s| s.exits == 3).await;
+    assert_eq!(status.last_exit.unwrap().how, How::Code(127));
+    assert_eq!(running.drain().await.state, State::Stopped);
 }
 
 #[tokio::test]
