@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::ArgMatches;
+use rustix::process::{Resource, Rlimit, setrlimit};
 use service::{Drain, LogFormat, LogSettings, Signals, TokenFiles};
 
 use super::answer::Answer;
@@ -21,6 +22,7 @@ const GOODBYE: Duration = Duration::from_secs(10);
 pub(super) fn run(matches: &ArgMatches) -> Result<Answer, Error> {
     let (settings, log) = settings(matches)?;
     service::init(&log).context("cannot set up the log")?;
+    dump_no_core();
     // Taken already only by ourselves.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -28,6 +30,17 @@ pub(super) fn run(matches: &ArgMatches) -> Result<Answer, Error> {
         .build();
     runtime.context("cannot start")?.block_on(live(settings))?;
     Ok(Answer::default())
+}
+
+/// A core file would hold secrets. The gateway inherits it: its core would hold them too.
+fn dump_no_core() {
+    let none = Rlimit {
+        current: Some(0),
+        maximum: Some(0),
+    };
+    if let Err(error) = setrlimit(Resource::Core, none) {
+        tracing::warn!(%error, "core files cannot be switched off: one would hold secrets");
+    }
 }
 
 async fn live(mut settings: app::Settings) -> Result<(), Error> {
@@ -40,10 +53,13 @@ async fn live(mut settings: app::Settings) -> Result<(), Error> {
                 .map_or(Duration::ZERO, |child| child.drain),
     );
     tokio::spawn(signals.run(drain.clone()));
-    supervise::prepare(&mut settings).await?;
+    tokio::select! {
+        prepared = supervise::prepare(&mut settings) => prepared?,
+        () = drain.signalled() => return Ok(()),
+    }
     let app = App::bind(settings, drain).await?;
     tracing::info!(api = %app.api_address(), probes = %app.probe_address(), version = env!("CARGO_PKG_VERSION"), "the agent is up");
-    Ok(app.run().await?)
+    app.run().await.map_err(supervise::blame)
 }
 
 fn settings(matches: &ArgMatches) -> Result<(app::Settings, LogSettings), Mistakes> {

@@ -1,8 +1,10 @@
-//! The gateway as our child: its environment, its user, what it sees read-only.
+//! The gateway as our child: its environment, its user, what it sees read-only, its version.
 
+use std::ffi::OsString;
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
+use std::time::Duration;
 
 use clap::ArgMatches;
 use nix::unistd::geteuid;
@@ -13,10 +15,12 @@ use super::knobs::{PRIVATE, absolute, time};
 use crate::app;
 use crate::config::{self, Drift};
 use crate::gateway::Protection;
-use crate::settings::{Given, owner};
+use crate::settings::{Given, Mistake, Mistakes, owner};
 
 /// Mode of a document that the child's group reads and root owns.
 const SHARED_WITH_GROUP: u32 = 0o640;
+/// How long the gateway's command may take to tell its version. A real one takes 0.2 s.
+const VERSION_PATIENCE: Duration = Duration::from_secs(20);
 
 /// The child that was asked for, if one was.
 pub(super) fn child(
@@ -78,7 +82,7 @@ pub(super) fn share(child: &Settings, config: &mut config::Settings) -> Option<(
 }
 
 /// Makes the directories that document and secrets go to, ours alone to write; then finds out
-/// what keeps the child from writing its document.
+/// what keeps the child from writing its document, and which version it is.
 pub(super) async fn prepare(settings: &mut app::Settings) -> Result<(), Error> {
     let Some(child) = &settings.child else {
         return Ok(());
@@ -106,7 +110,7 @@ pub(super) async fn prepare(settings: &mut app::Settings) -> Result<(), Error> {
         (Drift::Enforce, supervisor::Protection::Mount) => Protection::Mount,
         (Drift::Enforce, supervisor::Protection::None { .. }) => Protection::Switch,
     };
-    if let (Drift::Enforce, supervisor::Protection::None { why }) = (settings.config.drift, probed)
+    if let (Drift::Enforce, supervisor::Protection::None { why }) = (settings.config.drift, &probed)
     {
         tracing::warn!(
             why,
@@ -121,5 +125,124 @@ pub(super) async fn prepare(settings: &mut app::Settings) -> Result<(), Error> {
             "the gateway runs as our own user: locks are advice to it, not a wall; start as root with --child-user UID:GID"
         );
     }
+    if settings.config.gateway_version.is_none() && matters(child, &settings.config) {
+        settings.config.gateway_version = version(child, &probed).await;
+    }
     Ok(())
+}
+
+/// Whether the version decides anything: there is a past, and no gateway of it that lives on and
+/// tells its version itself.
+fn matters(child: &Settings, config: &config::Settings) -> bool {
+    config.state.join("ledger").exists() && !supervisor::left_alive(child)
+}
+
+/// The version that the gateway's command tells, or a line in the log that says why there is none.
+async fn version(child: &Settings, protection: &supervisor::Protection) -> Option<String> {
+    match told(child, protection).await {
+        Ok(version) => {
+            tracing::info!(gateway = version, "the gateway's command told its version");
+            Some(version)
+        }
+        Err(why) => {
+            tracing::warn!(
+                why,
+                "the gateway's version is not known before it starts: the last good layers go first, on a new version too; set gateway-version"
+            );
+            None
+        }
+    }
+}
+
+async fn told(child: &Settings, protection: &supervisor::Protection) -> Result<String, String> {
+    let command =
+        version_command(&child.command).ok_or("no word of its command is just `gateway`")?;
+    let said = supervisor::ask(child, protection, command, VERSION_PATIENCE)
+        .await
+        .map_err(|error| format!("{:#}", anyhow::Error::new(error)))?;
+    let version = said.split_whitespace().find(|word| is_version(word));
+    let version = version.ok_or("its command with --version prints none")?;
+    Ok(version.to_owned())
+}
+
+/// What tells the version of `COMMAND… gateway …`: the words before `gateway`, and `--version`.
+fn version_command(command: &[OsString]) -> Option<Vec<OsString>> {
+    let words = command.iter().position(|word| word == "gateway")?;
+    let words = command.get(..words).filter(|words| !words.is_empty())?;
+    Some([words, &["--version".into()]].concat())
+}
+
+/// Whether this is such as `2026.9.6` or `2026.9.6-beta.1`.
+fn is_version(word: &str) -> bool {
+    let (numbers, label) = word.split_once('-').unwrap_or((word, "none"));
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let in_label = |byte: u8| byte.is_ascii_alphanumeric() || b".-+".contains(&byte);
+    numbers.contains('.')
+        && numbers.split('.').all(is_number)
+        && !label.is_empty()
+        && label.bytes().all(in_label)
+}
+
+/// A command that could not be executed is a mistake in the words, not an outage.
+pub(super) fn blame(error: anyhow::Error) -> Error {
+    let mistake = match error.downcast_ref() {
+        Some(supervisor::Error::NotExecutable {
+            program,
+            code,
+            said,
+        }) => Mistake {
+            place: format!("-- {}", program.display()),
+            message: format!(
+                "the command cannot be executed: {said} (exit code {code}); give the path of a program that the gateway's user may execute"
+            ),
+        },
+        _ => return Error::Run(error),
+    };
+    Error::Settings(Mistakes(vec![mistake]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(line: &str) -> Vec<OsString> {
+        line.split_whitespace().map(OsString::from).collect()
+    }
+
+    #[test]
+    fn what_is_before_the_word_gateway_is_asked() {
+        for (command, asked) in [
+            (
+                "node /opt/openclaw/openclaw.mjs gateway --port 1",
+                Some("node /opt/openclaw/openclaw.mjs --version"),
+            ),
+            ("openclaw gateway", Some("openclaw --version")),
+            (
+                "openclaw gateway --name gateway",
+                Some("openclaw --version"),
+            ),
+            ("gateway", None),
+            ("/opt/gateway run", None),
+            ("sh -c gateway=1", None),
+        ] {
+            assert_eq!(
+                version_command(&words(command)),
+                asked.map(words),
+                "{command}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_version_is_digits_and_dots_and_perhaps_a_label() {
+        for word in ["2026.9.6", "1.0", "2026.9.6-beta.1", "2026.9.6-1"] {
+            assert!(is_version(word), "{word}");
+        }
+        for word in [
+            "", ".", "1", "1.", ".1", "1..2", "v1.2", "OpenClaw", "1.2-", "1.2-é", "1.2-(", "a.b",
+            "12:30.5", "-1.2",
+        ] {
+            assert!(!is_version(word), "{word}");
+        }
+    }
 }

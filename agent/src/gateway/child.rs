@@ -76,7 +76,8 @@ impl Child {
                     Ended::Crashed(format!("exit code 78: {}", last_words(&exit.console_tail)))
                 }
             },
-            How::Code(0) => Ended::Otherwise,
+            // 126 and 127: the command could not be executed, so it has not read the document.
+            How::Code(0 | 126 | 127) => Ended::Otherwise,
             How::Code(code) => Ended::Crashed(format!(
                 "exit code {code}: {}",
                 last_words(&exit.console_tail)
@@ -134,4 +135,44 @@ fn last_words(console: &str) -> String {
         .filter(|c| !c.is_control())
         .take(SHOWN)
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use super::*;
+
+    fn after(how: How, console: &str) -> Ended {
+        let exit = supervisor::Exit {
+            how,
+            pid: 7,
+            at: SystemTime::UNIX_EPOCH,
+            lived: Duration::ZERO,
+            asked: false,
+            console_tail: console.to_owned(),
+        };
+        let (_, status) = watch::channel(Status {
+            state: State::Held,
+            starts: 2,
+            exits: 2,
+            last_exit: Some(exit),
+            protection: None,
+        });
+        Child::new(mpsc::channel(1).0, status).ended()
+    }
+
+    #[test]
+    fn a_command_that_could_not_be_executed_says_nothing_about_the_document() {
+        for code in [0, 126, 127] {
+            assert_eq!(
+                after(How::Code(code), "sh: openclaw: Error"),
+                Ended::Otherwise
+            );
+        }
+        assert_eq!(
+            after(How::Code(1), "one\nError: two\nthree"),
+            Ended::Crashed("exit code 1: Error: two".to_owned())
+        );
+    }
 }
