@@ -32,7 +32,7 @@ pub struct ExplainResponse {
     /// The lock that holds it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub locked_by: Option<LockView>,
-    /// The generation that brought this value in.
+    /// The generation that brought this value in; absent when the key is not set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since_generation: Option<u64>,
 }
@@ -50,7 +50,8 @@ pub struct HiddenValue {
 /// A value that was asked for and kept out.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RefusedValue {
-    /// What it asked for, redacted; absent when it would have removed the key.
+    /// What it asked for, redacted; absent when it would have removed the key, or when its layer was
+    /// refused as a whole.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<Value>,
     /// Where it was asked for, why it is refused, and the cure.

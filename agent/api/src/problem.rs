@@ -42,7 +42,7 @@ pub struct ProblemDocument {
     /// What went wrong this time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
-    /// Stable word for programs, such as `etag_mismatch`.
+    /// Stable word for programs, such as `stale`.
     #[serde(default)]
     pub code: String,
     /// Every problem at once, where layers were the reason.

@@ -131,14 +131,13 @@ impl Engine {
         if let Some(attempt) = &mut self.attempt
             && attempt.document.sha256 == sha256
         {
-            attempt.waiters.extend(waiter);
-            let kept = attempt.kept;
             if let Some(user) = candidate.user {
-                attempt.user = Some(user.clone());
-                if kept {
-                    self.store.append(Entry::User(user))?;
+                if attempt.kept {
+                    self.store.append(Entry::User(user.clone()))?;
                 }
+                attempt.user = Some(user);
             }
+            attempt.waiters.extend(waiter);
             return Ok(());
         }
         if self
@@ -237,7 +236,7 @@ impl Engine {
         Ok(())
     }
 
-    fn not_now(&self, actor: &str, reason: &str) -> ApplyReport {
+    pub(super) fn not_now(&self, actor: &str, reason: &str) -> ApplyReport {
         ApplyReport {
             generation: self.written.as_ref().map_or(0, |written| written.number),
             restores: None,
@@ -288,6 +287,13 @@ impl Engine {
         let Some(attempt) = self.attempt.take() else {
             return Ok(());
         };
+        if let Some(user) = attempt
+            .user
+            .clone()
+            .filter(|user| user.actor != FILE_ACTOR && !attempt.kept)
+        {
+            self.store.append(Entry::User(user))?;
+        }
         self.waiting.get_or_insert(Waiting {
             since: tokio::time::Instant::now(),
             over: false,
@@ -299,12 +305,6 @@ impl Engine {
         report.waiting_for = Some("the gateway".to_owned());
         self.state(ConfigState::Pending);
         self.publish(&report);
-        if let Some(user) = attempt
-            .user
-            .filter(|user| user.actor != FILE_ACTOR && !attempt.kept)
-        {
-            self.store.append(Entry::User(user))?;
-        }
         self.answer(attempt.waiters, &report);
         Ok(())
     }

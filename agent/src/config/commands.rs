@@ -104,14 +104,16 @@ impl Engine {
         if let Some(edit) = keep.clone() {
             self.store.append(Entry::User(edit))?;
         }
-        self.pursue(
-            resolved,
-            actor,
-            Some(Waiter {
-                until: until.unwrap_or(Until::Proved),
-                reply,
-            }),
-        )?;
+        let waiter = Waiter {
+            until: until.unwrap_or(Until::Proved),
+            reply,
+        };
+        let begun = self.pursue(resolved, actor, Some(waiter));
+        let report = match (begun, &keep) {
+            (Ok(()), _) => report,
+            (Err(error), Some(_)) => self.kept_for_later(&error, actor),
+            (Err(error), None) => return Err(error),
+        };
         if let Some(attempt) = self
             .attempt
             .as_mut()
@@ -274,8 +276,9 @@ impl Engine {
         let (layers, rules) = self.store.layers(&written.set)?;
         let evaluation =
             super::document::Evaluation::lenient(&layers, &rules).map_err(Error::Layers)?;
-        let mut answer = super::explain::explain(path, &evaluation, &rules);
-        answer.since_generation = self.store.ledger().since(&answer.path);
+        let mut answer = super::explain::explain(path, &layers, &evaluation, &rules);
+        let value = answer.value.as_ref();
+        answer.since_generation = value.and_then(|_| self.store.ledger().since(&answer.path));
         let view = self.view.borrow();
         let told: Vec<_> = answer
             .refused
@@ -365,6 +368,9 @@ impl Engine {
                     .to_owned(),
             );
             report.outcome = Outcome::Quarantined;
+            if waiter.is_some() {
+                self.metrics.applied(Outcome::Quarantined);
+            }
         }
         self.answer(waiter.into_iter().collect(), &report);
     }

@@ -79,11 +79,11 @@ impl Engine {
             .attempt
             .as_ref()
             .is_some_and(|attempt| attempt.undo.is_some());
-        self.state(if undoing {
-            ConfigState::RollingBack
+        if undoing {
+            self.tell_undo();
         } else {
-            ConfigState::Proving
-        });
+            self.state(ConfigState::Proving);
+        }
         self.work = Some(Box::pin(async move {
             let verdict = trial.prove().await;
             Step::Proved { verdict, trial }
@@ -112,8 +112,8 @@ impl Engine {
         };
         attempt.number = Some(number);
         if let Some(user) = attempt.user.clone().filter(|_| !attempt.kept) {
-            attempt.kept = true;
             self.store.append(Entry::User(user))?;
+            attempt.kept = true;
         }
         let runtime = attempt
             .set

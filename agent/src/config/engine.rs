@@ -6,7 +6,6 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use agent_api::{ConfigState, Outcome, ProblemView};
 use config_merge::LayerName;
@@ -32,8 +31,6 @@ use super::source::Readings;
 use super::store::Store;
 use super::view::View;
 
-/// How long after a failure of the disk it is tried again.
-const RETRY: Duration = Duration::from_secs(5);
 /// The document's index among the watched paths.
 const DOCUMENT: usize = 0;
 /// Callers that wait for the engine at one time.
@@ -169,7 +166,7 @@ impl Engine {
                 () = sleep_until(timer.unwrap_or_else(far)), if timer.is_some() => Wake::Timer,
             };
             match self.wake(wake) {
-                Ok(true) => {}
+                Ok(true) => self.tidy(),
                 Ok(false) => return Ok(()),
                 Err(error) => self.stumble(&error),
             }
@@ -246,23 +243,12 @@ impl Engine {
         due.into_iter().flatten().min()
     }
 
-    /// A full disk, or a file that cannot be read: nothing is lost, and it is tried again.
-    fn stumble(&mut self, error: &Error) {
-        let reason = super::error::chain(error);
-        tracing::error!(
-            reason,
-            "the document cannot be taken care of now; trying again in {} s",
-            RETRY.as_secs()
-        );
-        self.work = None;
-        self.handing = false;
-        self.retry_at = Some(Instant::now() + RETRY);
-        match self.attempt.take() {
-            Some(attempt) => {
-                let report = attempt.report(Outcome::Failed, Some(reason));
-                self.finish(&report, attempt.waiters);
-            }
-            None => self.metrics.applied(Outcome::Failed),
+    /// Between changes nothing is at hand that the ledger does not name, but what the document on
+    /// disk is made of.
+    fn tidy(&mut self) {
+        if self.attempt.is_none() && self.work.is_none() {
+            let in_force = self.written.as_ref().map(|written| &written.set);
+            self.store.tidy(in_force);
         }
     }
 
@@ -311,9 +297,11 @@ impl Engine {
                 since: Instant::now(),
                 over: false,
             });
+            self.tell_undo();
             return Ok(());
         }
         self.waiting = None;
+        self.tell_undo();
         if self.attempt.is_none() {
             self.consider()
         } else {

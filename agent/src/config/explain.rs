@@ -1,11 +1,12 @@
 //! Everything about one key: who set it, what it hid, what was refused, what locks it.
 
 use agent_api::{ExplainResponse, LockView, RefusedValue};
-use config_merge::{KeyPath, Rules};
+use config_merge::{KeyPath, Layer, Problem, Rules};
+use serde_json::Value;
 
 use super::commands::hidden;
 use super::document::Evaluation;
-use super::resolve::views;
+use super::resolve::view;
 use super::view::origin_view;
 
 /// The answer when there is no document.
@@ -27,8 +28,28 @@ pub fn concerns(problem: &str, path: &KeyPath) -> bool {
     at.is_ok_and(|at| !at.is_root() && (at.covers(path) || path.covers(&at)))
 }
 
-/// Explains one key of a document.
-pub fn explain(path: &KeyPath, evaluation: &Evaluation, rules: &Rules) -> ExplainResponse {
+/// What a layer asks for at a path, redacted; none where it asks for nothing there, or says it as
+/// an RFC 6902 patch of other layers.
+fn asked(problem: &Problem, path: &KeyPath, layers: &[Layer]) -> Option<Value> {
+    let mut at = problem.path.parse::<KeyPath>().ok()?;
+    if at.covers(path) {
+        at.clone_from(path);
+    }
+    let layer = layers
+        .iter()
+        .find(|layer| Some(layer.name()) == problem.layer)?;
+    let alone = config_merge::merge(std::slice::from_ref(layer), &Rules::none()).ok()?;
+    let value = at.find(&alone.document)?;
+    Some(config_merge::redact_value(&at, value))
+}
+
+/// Explains one key of a document that was made of these layers.
+pub fn explain(
+    path: &KeyPath,
+    layers: &[Layer],
+    evaluation: &Evaluation,
+    rules: &Rules,
+) -> ExplainResponse {
     let mut answer = unknown(path);
     let redacted = config_merge::redact(&evaluation.document.value);
     answer.value = path.find(&redacted).cloned();
@@ -44,14 +65,11 @@ pub fn explain(path: &KeyPath, evaluation: &Evaluation, rules: &Rules) -> Explai
     let about = evaluation
         .left_out
         .iter()
-        .filter(|problem| concerns(&problem.path, path))
-        .cloned();
-    let about: Vec<_> = about.collect();
-    answer.refused = views(&about)
-        .into_iter()
+        .filter(|problem| concerns(&problem.path, path));
+    answer.refused = about
         .map(|problem| RefusedValue {
-            value: None,
-            problem,
+            value: asked(problem, path, layers),
+            problem: view(problem),
         })
         .collect();
     answer.locked_by = rules.lock_of(path).map(|lock| LockView {

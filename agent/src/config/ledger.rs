@@ -11,6 +11,8 @@ use durable::Digest;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::Error;
+
 /// How many generations are kept for `history` and `rollback`.
 pub const KEPT_GENERATIONS: usize = 50;
 /// How many refused candidates are remembered.
@@ -45,6 +47,11 @@ impl LayerSet {
             .into_iter()
             .filter(|name| self.layers.get(name) != other.layers.get(name))
             .collect()
+    }
+
+    /// All its files, the locks too.
+    pub fn files(&self) -> impl Iterator<Item = &LayerFile> {
+        self.layers.values().flatten().chain(&self.locks)
     }
 
     /// Takes one layer (and with `policy` the locks) from another set.
@@ -116,6 +123,15 @@ pub struct Pin {
     pub files: LayerFiles,
 }
 
+/// What a rollback brings back beside the generation, in one record: all of it or nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    /// Held layers.
+    pub pins: BTreeMap<LayerName, Pin>,
+    /// The user layer.
+    pub user: UserLayer,
+}
+
 /// A candidate that is not tried again until a layer or the gateway's version changes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Quarantine {
@@ -167,13 +183,8 @@ pub enum Entry {
         /// Its one file.
         file: Option<LayerFile>,
     },
-    /// A layer is held at older content.
-    Pinned {
-        /// Which layer.
-        layer: LayerName,
-        /// Its pin; none lets go.
-        pin: Option<Pin>,
-    },
+    /// A rollback, or its end: what is held at older content, and the user layer that goes with it.
+    Held(Held),
     /// A candidate was refused or undone.
     Quarantined(Quarantine),
     /// A candidate may be tried again: it was not the reason.
@@ -251,14 +262,9 @@ impl Ledger {
             }
             Entry::User(user) => self.user = user,
             Entry::Runtime { file } => self.runtime = file,
-            Entry::Pinned {
-                layer,
-                pin: Some(pin),
-            } => {
-                self.pins.insert(layer, pin);
-            }
-            Entry::Pinned { layer, pin: None } => {
-                self.pins.remove(&layer);
+            Entry::Held(held) => {
+                self.pins = held.pins;
+                self.user = held.user;
             }
             Entry::Quarantined(quarantine) => self.quarantined(quarantine),
             Entry::Released { sha256 } => self.quarantine.retain(|old| old.sha256 != sha256),
@@ -287,6 +293,23 @@ impl Ledger {
     /// The generation of that number, while it is kept.
     pub fn generation(&self, number: u64) -> Option<&Generation> {
         self.generations.iter().find(|g| g.number == number)
+    }
+
+    /// The same, or an error that says what is kept.
+    pub fn kept(&self, number: u64) -> Result<&Generation, Error> {
+        self.generation(number).ok_or_else(|| Error::NoGeneration {
+            number,
+            oldest: self.generations.front().map_or(0, |g| g.number),
+            newest: self.generations.back().map_or(0, |g| g.number),
+        })
+    }
+
+    /// What is held now, to be given back when a rollback comes to nothing.
+    pub fn held(&self) -> Held {
+        Held {
+            pins: self.pins.clone(),
+            user: self.user.clone(),
+        }
     }
 
     /// Why this document is not tried on this version of the gateway.
@@ -332,14 +355,10 @@ impl Ledger {
         }
         entries.extend(self.generations.iter().cloned().map(Entry::Written));
         entries.extend(good);
-        entries.push(Entry::User(self.user.clone()));
+        entries.push(Entry::Held(self.held()));
         entries.push(Entry::Runtime {
             file: self.runtime.clone(),
         });
-        entries.extend(self.pins.iter().map(|(layer, pin)| Entry::Pinned {
-            layer: *layer,
-            pin: Some(pin.clone()),
-        }));
         entries.extend(self.quarantine.iter().cloned().map(Entry::Quarantined));
         entries.push(Entry::Paused {
             until: self.paused_until,
@@ -353,7 +372,7 @@ impl Ledger {
             .generations
             .iter()
             .chain(&self.good)
-            .flat_map(|g| g.set.layers.values().flatten().chain(&g.set.locks));
+            .flat_map(|g| g.set.files());
         let pins = self.pins.values().flat_map(|pin| pin.files.iter());
         sets.chain(pins)
             .chain(&self.user.files)

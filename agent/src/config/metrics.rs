@@ -77,9 +77,12 @@ impl Metrics {
             Outcome::NotProvable,
             Outcome::Refused,
             Outcome::RolledBack,
+            Outcome::Quarantined,
+            Outcome::Superseded,
             Outcome::Failed,
         ] {
-            metrics.applies.with_label_values(&[outcome_label(outcome)]);
+            let label = outcome_label(outcome);
+            label.map(|label| metrics.applies.with_label_values(&[label]));
         }
         for action in [
             DriftAction::PutBack,
@@ -98,10 +101,11 @@ impl Metrics {
         self.write_seconds.observe(took.as_secs_f64());
     }
 
+    /// Counts a change that ended; what goes on, or changed nothing, is not counted.
     pub(super) fn applied(&self, outcome: Outcome) {
-        self.applies
-            .with_label_values(&[outcome_label(outcome)])
-            .inc();
+        if let Some(label) = outcome_label(outcome) {
+            self.applies.with_label_values(&[label]).inc();
+        }
     }
 
     pub(super) fn proved(&self, outcome: Outcome, seconds: f64) {
@@ -122,18 +126,17 @@ impl Metrics {
     }
 }
 
-fn outcome_label(outcome: Outcome) -> &'static str {
-    match outcome {
+fn outcome_label(outcome: Outcome) -> Option<&'static str> {
+    Some(match outcome {
         Outcome::Proved => "proved",
         Outcome::NotProvable => "not_provable",
         Outcome::Refused => "refused",
         Outcome::RolledBack => "rolled_back",
         Outcome::Quarantined => "quarantined",
-        Outcome::Pending => "pending",
         Outcome::Superseded => "superseded",
-        Outcome::Unchanged => "unchanged",
-        Outcome::Failed | Outcome::Unknown => "failed",
-    }
+        Outcome::Failed => "failed",
+        Outcome::Pending | Outcome::Unchanged | Outcome::Unknown => return None,
+    })
 }
 
 fn action_label(action: DriftAction) -> &'static str {

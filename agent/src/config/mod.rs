@@ -29,6 +29,7 @@ mod shared;
 mod source;
 mod steps;
 mod store;
+mod stumble;
 mod undo;
 mod view;
 

@@ -446,7 +446,8 @@ pub fn views(problems: &[Problem]) -> Vec<ProblemView> {
     problems.iter().map(view).collect()
 }
 
-fn view(problem: &Problem) -> ProblemView {
+/// One problem as it goes over the wire.
+pub fn view(problem: &Problem) -> ProblemView {
     ProblemView {
         layer: problem.layer.map(|layer| layer.to_string()),
         file: problem.file.clone(),

@@ -92,15 +92,17 @@ impl Engine {
 
     /// The gateway would not take it: nothing was written, nothing needs undoing.
     fn refused(&mut self, issues: &[Issue]) -> Result<(), Error> {
-        let Some(attempt) = self.attempt.take() else {
+        let Some(attempt) = &self.attempt else {
             return Ok(());
         };
-        let problems = self.located(&attempt, issues)?;
+        let problems = self.located(attempt, issues)?;
         self.blamed = blamed(&problems);
         self.refusals.clone_from(&problems);
         let reason = problems.iter().map(text).collect::<Vec<_>>().join("\n");
-        self.quarantine(&attempt, &reason)?;
-        self.give_user_back(&attempt)?;
+        let Some(attempt) = self.attempt.take() else {
+            return Ok(());
+        };
+        let attempt = self.condemn(attempt, &reason)?;
         let mut report = attempt.report(
             Outcome::Refused,
             Some("the gateway refused the document; nothing was written".to_owned()),
@@ -180,7 +182,6 @@ impl Engine {
         let version = self.version();
         self.store.append(Entry::Good { number, version })?;
         self.blamed.clear();
-        self.store.tidy()?;
         self.view.send_modify(|view| view.good(number));
         self.settle_state();
         let outcome = self

@@ -11,13 +11,22 @@ use std::path::Path;
 use config_merge::{Layer, LayerName, Rules, Source};
 use durable::{Blobs, Digest, Owner, Records};
 
-use super::Error;
+use super::error::{Error, chain};
 use super::ledger::{Entry, LayerFile, LayerFiles, LayerSet, Ledger};
 
-/// The ledger is compacted when it has grown past this.
-const COMPACT_ABOVE_BYTES: u64 = 1 << 20;
-/// A ledger larger than this is damaged.
-const MAX_LEDGER_BYTES: u64 = 16 << 20;
+/// How far the ledger may grow.
+#[derive(Clone, Copy, Debug)]
+struct Limits {
+    /// It is compacted when it has grown past this.
+    compact_above: u64,
+    /// A larger one is damaged.
+    max: u64,
+}
+
+const LIMITS: Limits = Limits {
+    compact_above: 1 << 20,
+    max: 16 << 20,
+};
 /// A blob is one file of a layer.
 const MAX_BLOB_BYTES: u64 = 2 << 20;
 
@@ -28,6 +37,9 @@ pub struct Store {
     records: Records<Entry>,
     blobs: Blobs,
     ledger: Ledger,
+    limits: Limits,
+    /// The length at which it is compacted next.
+    compact_at: u64,
 }
 
 /// Layers and rules that were parsed a moment ago, so that they are not read back and parsed again.
@@ -73,6 +85,10 @@ impl Parsed {
 impl Store {
     /// Opens the directory, makes it when it is missing, and becomes its only owner.
     pub fn open(dir: &Path) -> Result<Self, Error> {
+        Self::open_within(dir, LIMITS)
+    }
+
+    fn open_within(dir: &Path, limits: Limits) -> Result<Self, Error> {
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
@@ -82,7 +98,7 @@ impl Store {
                 source,
             })?;
         let owner = Owner::claim(dir)?;
-        let (records, entries) = Records::open(&dir.join("ledger"), MAX_LEDGER_BYTES)?;
+        let (records, entries) = Records::open(&dir.join("ledger"), limits.max)?;
         if records.cut_bytes() > 0 {
             tracing::warn!(
                 bytes = records.cut_bytes(),
@@ -94,8 +110,10 @@ impl Store {
             records,
             blobs: Blobs::open(&dir.join("blobs"))?,
             ledger: Ledger::fold(entries),
+            limits,
+            compact_at: limits.compact_above,
         };
-        match store.compact() {
+        match store.compact(None) {
             Err(Error::Files(error)) if error.is_disk_full() => {
                 tracing::error!(%error, "the state directory is full: the ledger stays as it is");
             }
@@ -109,25 +127,42 @@ impl Store {
         &self.ledger
     }
 
-    /// Records an entry, then takes it in.
+    /// Records an entry, then takes it in. A ledger that is at its limit is compacted first; the
+    /// bytes of layers stay then, since a change may be on its way.
     pub fn append(&mut self, entry: Entry) -> Result<(), Error> {
-        self.records.append(&entry)?;
+        match self.records.append(&entry) {
+            Err(durable::Error::TooLarge { .. }) => {
+                self.records.rewrite(&self.ledger.compact())?;
+                self.records.append(&entry)?;
+            }
+            appended => appended?,
+        }
         self.ledger.apply(entry);
         Ok(())
     }
 
     /// Drops what nobody asks for any more, once much has gathered. Only while no change is on its
-    /// way: its bytes would go too.
-    pub fn tidy(&mut self) -> Result<(), Error> {
-        if self.records.len_bytes() > COMPACT_ABOVE_BYTES {
-            self.compact()?;
+    /// way: its bytes would go too. What is in force stays, whether or not the ledger names it.
+    pub fn tidy(&mut self, in_force: Option<&LayerSet>) {
+        if self.records.len_bytes() <= self.compact_at {
+            return;
         }
-        Ok(())
+        if let Err(error) = self.compact(in_force) {
+            let reason = chain(&error);
+            tracing::error!(reason, "the ledger cannot be compacted: it grows on");
+        }
+        // What cannot be made smaller, or not now, is not tried again at every turn.
+        self.compact_at = self.limits.compact_above.max(2 * self.records.len_bytes());
     }
 
-    fn compact(&mut self) -> Result<(), Error> {
+    fn compact(&mut self, in_force: Option<&LayerSet>) -> Result<(), Error> {
         self.records.rewrite(&self.ledger.compact())?;
-        let keep: HashSet<Digest> = self.ledger.digests().collect();
+        let in_force = in_force.iter().flat_map(|set| set.files());
+        let keep: HashSet<Digest> = self
+            .ledger
+            .digests()
+            .chain(in_force.map(|file| file.digest))
+            .collect();
         self.blobs.retain(&keep)?;
         Ok(())
     }
@@ -203,4 +238,69 @@ pub fn files_of(sources: &[Source]) -> LayerFiles {
         digest: Digest::of(&source.bytes),
     };
     sources.iter().map(file).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::ledger::UserLayer;
+
+    const SMALL: Limits = Limits {
+        compact_above: 2048,
+        max: 4096,
+    };
+
+    fn edit(store: &mut Store, revision: u64) {
+        let source = Source {
+            file: "user.json5".to_owned(),
+            bytes: format!("{{ a: {revision} }}").into_bytes(),
+        };
+        let files = store.keep(&[source]).unwrap();
+        let user = UserLayer {
+            revision,
+            files,
+            ..UserLayer::default()
+        };
+        store.append(Entry::User(user)).unwrap();
+    }
+
+    fn blobs(dir: &Path) -> usize {
+        std::fs::read_dir(dir.join("blobs")).unwrap().count()
+    }
+
+    #[test]
+    fn edits_without_end_never_reach_the_limit() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut store = Store::open_within(dir.path(), SMALL).unwrap();
+        for revision in 1..=200 {
+            edit(&mut store, revision);
+        }
+        assert!(store.records.len_bytes() <= SMALL.max);
+        assert_eq!(blobs(dir.path()), 200, "a change may be on its way");
+        drop(store);
+        let store = Store::open_within(dir.path(), SMALL).unwrap();
+        assert_eq!(store.ledger().user.revision, 200);
+    }
+
+    #[test]
+    fn between_changes_the_ledger_stays_small_and_what_is_in_force_stays_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut store = Store::open_within(dir.path(), SMALL).unwrap();
+        let base = Source {
+            file: "base.json5".to_owned(),
+            bytes: b"{ b: 1 }".to_vec(),
+        };
+        let in_force = LayerSet {
+            layers: BTreeMap::from([(LayerName::Base, store.keep(&[base]).unwrap())]),
+            locks: None,
+        };
+        for revision in 1..=200 {
+            edit(&mut store, revision);
+            store.tidy(Some(&in_force));
+            assert!(store.records.len_bytes() <= SMALL.compact_above + 512);
+        }
+        assert!(blobs(dir.path()) < 20, "{}", blobs(dir.path()));
+        assert!(store.layers(&in_force).is_ok());
+        assert_eq!(store.ledger().user.revision, 200);
+    }
 }

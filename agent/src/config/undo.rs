@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use agent_api::{ApplyReport, Outcome, ProblemView, Proof};
+use agent_api::{ApplyReport, ConfigState, Outcome, ProblemView, Proof};
 use jiff::Timestamp;
 
 use super::Error;
@@ -12,7 +12,7 @@ use super::choose::{lenient, recalled};
 use super::document::Evaluation;
 use super::engine::Engine;
 use super::gateway::{Change, Issue};
-use super::ledger::{Entry, Generation, LayerSet, Quarantine, UserLayer};
+use super::ledger::{Entry, Generation, Held, LayerSet, Quarantine, UserLayer};
 use super::view::changes;
 
 impl Engine {
@@ -39,8 +39,7 @@ impl Engine {
         }
         self.blamed = super::view::blamed(&problems);
         self.refusals.clone_from(&problems);
-        self.quarantine(&attempt, &reason)?;
-        self.give_user_back(&attempt)?;
+        let attempt = self.condemn(attempt, &reason)?;
         let mut report = attempt.report(Outcome::RolledBack, Some(reason.clone()));
         report.problems = problems;
         let good = self.store.ledger().good.clone();
@@ -85,26 +84,35 @@ impl Engine {
             requires_restart: attempt.requires_restart(),
             revive: self.revive,
         };
-        if self.revive && !self.is_up() && !self.gateway.can_revive() {
-            let mut waiting = attempt
-                .undo
-                .as_ref()
-                .map(|undo| undo.report.clone())
-                .unwrap_or_else(|| attempt.report(Outcome::Pending, None));
-            waiting.outcome = Outcome::Pending;
-            waiting.waiting_for = Some(
-                "a new process of the gateway: the kubelet's liveness probe has to restart it"
-                    .to_owned(),
-            );
-            self.publish(&waiting);
-        }
         self.attempt = Some(attempt);
-        self.state(agent_api::ConfigState::RollingBack);
+        self.tell_undo();
         let gateway = Arc::clone(&self.gateway);
         self.work = Some(Box::pin(
             async move { Step::Begun(gateway.begin(change).await) },
         ));
         Ok(())
+    }
+
+    /// Says how far an undo is. A sidecar cannot bring a dead gateway back: the kubelet does.
+    pub(super) fn tell_undo(&mut self) {
+        let undo = self.attempt.as_ref().and_then(|a| a.undo.as_ref());
+        let Some(undo) = undo else { return };
+        if !self.revive || self.is_up() || self.gateway.can_revive() {
+            return self.state(ConfigState::RollingBack);
+        }
+        if self.view.borrow().state == ConfigState::Pending {
+            return;
+        }
+        let waiting = ApplyReport {
+            outcome: Outcome::Pending,
+            waiting_for: Some(
+                "a new process of the gateway: the kubelet's liveness probe has to restart it"
+                    .to_owned(),
+            ),
+            ..undo.report.clone()
+        };
+        self.publish(&waiting);
+        self.state(ConfigState::Pending);
     }
 
     /// An attempt at a document that nobody proposed through the layers.
@@ -207,15 +215,35 @@ impl Engine {
             Some("a newer change took its place".to_owned()),
         );
         let proved = attempt.proof.is_some();
-        if attempt.number.is_some() && !proved {
+        if proved {
+            self.answer(attempt.waiters, &report);
+            return Ok(());
+        }
+        if attempt.number.is_some() {
             self.judge(&report)?;
         }
+        self.metrics.applied(Outcome::Superseded);
         self.answer(attempt.waiters, &report);
         Ok(())
     }
 
+    /// Puts a failed change into quarantine and gives the user layer back. Where that cannot be
+    /// recorded, the change stays what it is, for whoever answers its callers.
+    pub(super) fn condemn(&mut self, attempt: Attempt, reason: &str) -> Result<Attempt, Error> {
+        let condemned = self
+            .quarantine(&attempt, reason)
+            .and_then(|()| self.give_user_back(&attempt));
+        match condemned {
+            Ok(()) => Ok(attempt),
+            Err(error) => {
+                self.attempt = Some(attempt);
+                Err(error)
+            }
+        }
+    }
+
     /// Remembers a document that failed, and on which version.
-    pub(super) fn quarantine(&mut self, attempt: &Attempt, reason: &str) -> Result<(), Error> {
+    fn quarantine(&mut self, attempt: &Attempt, reason: &str) -> Result<(), Error> {
         let quarantine = Quarantine {
             sha256: attempt.document.sha256,
             version: self
@@ -233,19 +261,19 @@ impl Engine {
     }
 
     /// The user layer goes back to what it was; its revision goes on.
-    pub(super) fn give_user_back(&mut self, attempt: &Attempt) -> Result<(), Error> {
-        if let Some(pins) = &attempt.pins_before {
-            self.unpin(pins)?;
-        }
+    fn give_user_back(&mut self, attempt: &Attempt) -> Result<(), Error> {
         let Some(edit) = attempt.user.as_ref().filter(|_| attempt.kept) else {
             return Ok(());
         };
-        let back = UserLayer {
+        let user = UserLayer {
             revision: edit.revision + 1,
             actor: "agent".to_owned(),
             ..attempt.user_before.clone()
         };
-        self.store.append(Entry::User(back))
+        self.store.append(match attempt.pins_before.clone() {
+            Some(pins) => Entry::Held(Held { pins, user }),
+            None => Entry::User(user),
+        })
     }
 
     pub(super) fn judge(&mut self, report: &ApplyReport) -> Result<(), Error> {

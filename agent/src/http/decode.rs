@@ -1,29 +1,57 @@
 //! Bodies of requests, bounded. What is wrong with one is told by its place, never by its content:
 //! a body may hold what is private.
 
+use std::convert::Infallible;
+use std::time::Duration;
+
 use agent_api::PutUserRequest;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
+use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, StatusCode, header::CONTENT_TYPE};
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
+use tokio::time::timeout;
 
 use super::error::Error;
 
 /// A larger body is refused.
 pub(super) const MAX_BODY_BYTES: usize = 1 << 20;
 
-/// A body as axum hands it over.
-pub(super) type Body = Result<Bytes, BytesRejection>;
+/// How long a body may take to arrive.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct BodyTime(pub Duration);
+
+impl Default for BodyTime {
+    fn default() -> Self {
+        Self(Duration::from_secs(30))
+    }
+}
+
+/// A body that was whole in time, or what kept it from being so.
+pub(super) struct Body(Result<Bytes, Error>);
+
+impl<S: Send + Sync> FromRequest<S> for Body {
+    type Rejection = Infallible;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Infallible> {
+        let BodyTime(limit) = request.extensions().get().copied().unwrap_or_default();
+        let read = timeout(limit, Bytes::from_request(request, state)).await;
+        Ok(Self(match read {
+            Ok(body) => body.map_err(rejected),
+            Err(_) => Err(Error::SlowBody { limit }),
+        }))
+    }
+}
 
 /// A JSON body.
 pub(super) fn json<T: DeserializeOwned>(body: Body) -> Result<T, Error> {
-    parsed(&bytes(body)?)
+    parsed(&body.0?)
 }
 
 /// A JSON body that may be left out.
 pub(super) fn json_or_default<T: DeserializeOwned + Default>(body: Body) -> Result<T, Error> {
-    match bytes(body)? {
+    match body.0? {
         bytes if bytes.is_empty() => Ok(T::default()),
         bytes => parsed(&bytes),
     }
@@ -31,7 +59,7 @@ pub(super) fn json_or_default<T: DeserializeOwned + Default>(body: Body) -> Resu
 
 /// The user layer's text: wrapped when the content type is `application/json`, else the body itself.
 pub(super) fn user_text(headers: &HeaderMap, body: Body) -> Result<Vec<u8>, Error> {
-    let bytes = bytes(body)?;
+    let bytes = body.0?;
     if !is_json(headers) {
         return Ok(bytes.into());
     }
@@ -39,13 +67,13 @@ pub(super) fn user_text(headers: &HeaderMap, body: Body) -> Result<Vec<u8>, Erro
     Ok(request.text.into_bytes())
 }
 
-fn bytes(body: Body) -> Result<Bytes, Error> {
-    body.map_err(|rejection| match rejection.status() {
+fn rejected(rejection: BytesRejection) -> Error {
+    match rejection.status() {
         StatusCode::PAYLOAD_TOO_LARGE => Error::TooLarge,
         _ => Error::Body {
             why: "it ended early".to_owned(),
         },
-    })
+    }
 }
 
 fn parsed<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
@@ -77,7 +105,7 @@ mod tests {
     use super::*;
 
     fn body(text: &str) -> Body {
-        Ok(Bytes::copy_from_slice(text.as_bytes()))
+        Body(Ok(Bytes::copy_from_slice(text.as_bytes())))
     }
 
     fn text(kind: Option<&'static str>, content: &str) -> Result<String, String> {

@@ -41,6 +41,12 @@ pub(super) enum Error {
         /// What is wrong with it, without its content.
         why: String,
     },
+    /// A body that does not come to its end.
+    #[error("the body was not there within {} s", limit.as_secs())]
+    SlowBody {
+        /// The limit.
+        limit: Duration,
+    },
     /// A body beyond the limit.
     #[error("a body has at most {} bytes", super::decode::MAX_BODY_BYTES)]
     TooLarge,
@@ -96,6 +102,7 @@ impl Error {
                 StatusCode::BAD_REQUEST
             }
             Self::Wait { .. } | Self::WaitWord | Self::Pause { .. } => StatusCode::BAD_REQUEST,
+            Self::SlowBody { .. } => StatusCode::REQUEST_TIMEOUT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Encode(_) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::NoPath => StatusCode::NOT_FOUND,
@@ -117,6 +124,7 @@ impl Error {
             Self::NoIfMatch => "if_match_required",
             Self::IfMatch => "bad_if_match",
             Self::Body { .. } => "bad_body",
+            Self::SlowBody { .. } => "slow_body",
             Self::TooLarge => "too_large",
             Self::Query(_) | Self::WaitWord => "bad_query",
             Self::Path(_) => "bad_path",

@@ -5,16 +5,16 @@ use agent_api::{
     PATH_CONFIG_ROLLBACK, PATH_CONFIG_USER, PATH_LIVEZ, PATH_METRICS, PATH_READYZ, PATH_STARTUPZ,
     PATH_STATUS, WIRE_VERSION,
 };
-use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderName, HeaderValue, header::CACHE_CONTROL};
 use axum::middleware::map_response;
 use axum::response::Response;
 use axum::routing::{get, post};
+use axum::{Extension, Router};
 use prometheus::Registry;
 use service::{Bearer, ProcessMetrics, Readiness, Role};
 
-use super::decode::MAX_BODY_BYTES;
+use super::decode::{BodyTime, MAX_BODY_BYTES};
 use super::error::Error;
 use super::{Status, change, config, probes as probe, status};
 use crate::config::Handle;
@@ -25,6 +25,16 @@ const WIRE_HEADER: HeaderName = HeaderName::from_static("pilotfish-wire");
 /// The API. Whoever reads sees redacted values only; the user layer's text is not redacted, so it
 /// takes a token that could replace it.
 pub(crate) fn api(handle: Handle, status: Status, bearer: &Bearer) -> Router {
+    api_within(BodyTime::default(), handle, status, bearer)
+}
+
+/// The same, with a limit of its own for the time that a body takes.
+pub(super) fn api_within(
+    body_time: BodyTime,
+    handle: Handle,
+    status: Status,
+    bearer: &Bearer,
+) -> Router {
     let status = Router::new()
         .route(PATH_STATUS, get(status::get))
         .with_state(status);
@@ -45,6 +55,7 @@ pub(crate) fn api(handle: Handle, status: Status, bearer: &Bearer) -> Router {
         .merge(bearer.guard(operates, Role::Operate));
     refusing(routes)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .layer(Extension(body_time))
         .layer(map_response(marked))
 }
 

@@ -75,13 +75,19 @@ fn full_then_not(folder: &str) {
         before,
         "the old document, whole"
     );
+    // Where the state is full the edit cannot be kept, and is not; else it is, and the caller is told so.
     let answer = scene.instance.put_user(&color(3).0, "proved");
-    assert!(
-        answer.status >= 500 || answer.json()["report"]["outcome"]["kind"] == "failed",
-        "{}: {}",
-        answer.status,
-        answer.body
-    );
+    let is_kept = folder == "doc";
+    if is_kept {
+        assert_eq!(answer.status, 202, "{}", answer.body);
+        let report = &answer.json()["report"];
+        assert_eq!(report["outcome"]["kind"], "pending", "{report}");
+        let reason = report["reason"].as_str().unwrap();
+        assert!(reason.contains("No space left"), "{reason}");
+    } else {
+        assert!(answer.status >= 500, "{}: {}", answer.status, answer.body);
+        assert_eq!(answer.json()["code"], "disk_full", "{}", answer.body);
+    }
     assert!(
         scene
             .instance
@@ -111,8 +117,7 @@ fn full_then_not(folder: &str) {
     );
 
     disk.relieve();
-    // The newest edit that was taken in: where the state is full the one over the API was not.
-    let newest = if folder == "doc" { 3 } else { 2 };
+    let newest = if is_kept { 3 } else { 2 };
     scene.runs_with(COLOR, &color(newest).1);
     assert!(scene.instance.generation() > generation);
     scene.prove(&color(4).0);

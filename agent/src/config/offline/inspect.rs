@@ -51,7 +51,7 @@ impl Offline {
     pub fn explain(&self, path: &KeyPath) -> Result<ExplainResponse, Error> {
         let (layers, rules, problems) = self.layers()?;
         let evaluation = Evaluation::lenient(&layers, &rules).map_err(Error::Layers)?;
-        let mut answer = explain::explain(path, &evaluation, &rules);
+        let mut answer = explain::explain(path, &layers, &evaluation, &rules);
         let about = problems
             .into_iter()
             .filter(|problem| problem.path == answer.path);
@@ -74,7 +74,8 @@ impl Offline {
         evaluation: &Evaluation,
         in_place: Option<&Document>,
     ) -> Option<u64> {
-        let same = path.find(&in_place?.value) == path.find(&evaluation.document.value);
+        let now = path.find(&evaluation.document.value)?;
+        let same = path.find(&in_place?.value) == Some(now);
         self.ledger().filter(|_| same)?.since(&path.to_string())
     }
 

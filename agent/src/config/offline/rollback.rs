@@ -8,12 +8,8 @@ use jiff::Timestamp;
 
 use super::Offline;
 use crate::config::Error;
-use crate::config::ledger::{Entry, Generation, LayerSet, Ledger, Pin, UserLayer};
-use crate::config::source::{Reading, Readings};
-use crate::config::store::{Store, files_of};
-
-/// Layers that a rollback holds at older content. The policy in force stays (ruling 2).
-const HELD: [LayerName; 2] = [LayerName::Base, LayerName::Plan];
+use crate::config::ledger::{Entry, Held};
+use crate::config::source::Readings;
 
 impl Offline {
     /// Layers and locks of a generation for which the settings name no path: without these a
@@ -48,22 +44,15 @@ impl Offline {
                 newest: 0,
             });
         };
-        let target = kept(store.ledger(), number)?.set.clone();
-        let (pins, user) = (store.ledger().pins.clone(), store.ledger().user.clone());
-        hold(store, &readings, &target, actor)?;
+        let ledger = store.ledger();
+        let before = ledger.held();
+        let held = Held::at(ledger, &ledger.kept(number)?.set, &readings, actor);
+        store.append(Entry::Held(held))?;
         match self.propose() {
             Ok(proposal) => self.write(&proposal, actor, Some(number)),
             Err(refused) => {
-                let store = self.store.iter_mut();
-                let back = HELD.map(|layer| Entry::Pinned {
-                    layer,
-                    pin: pins.get(&layer).cloned(),
-                });
-                for store in store {
-                    back.iter()
-                        .cloned()
-                        .chain([Entry::User(user.clone())])
-                        .try_for_each(|entry| store.append(entry))?;
+                if let Some(store) = &mut self.store {
+                    store.append(Entry::Held(before))?;
                 }
                 Err(refused)
             }
@@ -81,47 +70,4 @@ impl Offline {
         }
         Ok(until)
     }
-}
-
-fn hold(
-    store: &mut Store,
-    readings: &Readings,
-    target: &LayerSet,
-    actor: &str,
-) -> Result<(), Error> {
-    for layer in HELD {
-        let Some(Reading::Files(sources)) = readings.layers.get(&layer) else {
-            continue;
-        };
-        let ignored = files_of(sources);
-        let files = target.layers.get(&layer).cloned().unwrap_or_default();
-        let pin = (ignored != files).then_some(Pin { ignored, files });
-        store.append(Entry::Pinned { layer, pin })?;
-    }
-    let now = store.ledger().user.clone();
-    let seen = match readings.layers.get(&LayerName::User) {
-        Some(Reading::Files(sources)) => files_of(sources),
-        _ => now.seen,
-    };
-    let files = target
-        .layers
-        .get(&LayerName::User)
-        .cloned()
-        .unwrap_or_default();
-    store.append(Entry::User(UserLayer {
-        revision: now.revision + 1,
-        files,
-        seen,
-        actor: actor.to_owned(),
-    }))
-}
-
-fn kept(ledger: &Ledger, number: u64) -> Result<&Generation, Error> {
-    ledger
-        .generation(number)
-        .ok_or_else(|| Error::NoGeneration {
-            number,
-            oldest: ledger.generations.front().map_or(0, |g| g.number),
-            newest: ledger.generations.back().map_or(0, |g| g.number),
-        })
 }

@@ -1,6 +1,8 @@
 //! The routes on a real engine: what callers see, and what they are refused.
 
+mod answers;
 mod lost;
+mod slow;
 mod stage;
 
 use agent_api::{

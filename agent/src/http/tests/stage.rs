@@ -26,12 +26,14 @@ use crate::config::gateway::{
 };
 use crate::config::{self, Document, Drift, Engine, Metrics, Settings};
 use crate::gateway::Protection;
-use crate::http::{Status, api, probes};
+use crate::http::decode::BodyTime;
+use crate::http::routes::api_within;
+use crate::http::{Status, probes};
 
 /// The document's key `mood` says what the gateway makes of it.
 struct Moody(watch::Sender<Presence>);
 
-struct Mood(String);
+struct Mood(String, watch::Sender<Presence>);
 
 fn mood(document: &Document) -> String {
     document.value["mood"]
@@ -53,7 +55,7 @@ impl Gateway for Moody {
     }
 
     fn can_revive(&self) -> bool {
-        true
+        false
     }
 
     async fn check(&self, document: &Document, _: Purpose) -> Check {
@@ -79,7 +81,7 @@ impl Gateway for Moody {
     }
 
     async fn begin(&self, change: Change) -> Box<dyn Trial> {
-        Box::new(Mood(mood(&change.document)))
+        Box::new(Mood(mood(&change.document), self.0.clone()))
     }
 
     async fn hand(&self, _: &Document, _: Still) -> Handed {
@@ -102,11 +104,24 @@ impl Trial for Mood {
             "dies" => Verdict::Failed {
                 reason: "its port stays closed".to_owned(),
             },
+            "goes" => {
+                self.1.send_replace(Presence::Absent {
+                    reason: "its port is closed".to_owned(),
+                });
+                Verdict::Failed {
+                    reason: "it did not come back".to_owned(),
+                }
+            }
             "sleeps" => std::future::pending().await,
-            _ => Verdict::Proved {
-                proof: Proof::Hash,
-                restarted: false,
-            },
+            _ => {
+                let mut presence = self.1.subscribe();
+                let up = presence.wait_for(|presence| presence.version().is_some());
+                drop(up.await);
+                Verdict::Proved {
+                    proof: Proof::Hash,
+                    restarted: false,
+                }
+            }
         }
     }
 
@@ -115,12 +130,23 @@ impl Trial for Mood {
     }
 }
 
+fn up() -> Presence {
+    Presence::Up {
+        version: "2026.9.6".to_owned(),
+        boot_id: Some("b1".to_owned()),
+    }
+}
+
+/// How long a body may take here.
+const BODY_TIME: BodyTime = BodyTime(Duration::from_millis(50));
+
 /// Everything that the routes stand on.
 pub(super) struct Stage {
     api: Router,
     probes: Router,
     drain: Drain,
     readiness: Readiness,
+    presence: watch::Sender<Presence>,
     engine: Option<Engine>,
     running: Option<JoinHandle<Result<(), config::Error>>>,
     dir: TempDir,
@@ -177,11 +203,8 @@ impl Stage {
         };
         let registry = Registry::new();
         let readiness = Readiness::new();
-        let up = Presence::Up {
-            version: "2026.9.6".to_owned(),
-            boot_id: Some("b1".to_owned()),
-        };
-        let gateway = Arc::new(Moody(watch::Sender::new(up)));
+        let presence = watch::Sender::new(up());
+        let gateway = Arc::new(Moody(presence.clone()));
         let metrics = Metrics::register(&registry).unwrap();
         let gate = readiness.gate("document");
         let (engine, handle) = Engine::open(settings, gateway, metrics, gate).unwrap();
@@ -191,10 +214,11 @@ impl Stage {
             operate: Some(path("operate")),
         };
         Self {
-            api: api(handle, status, &Bearer::new(files, ACTOR_HEADER)),
+            api: api_within(BODY_TIME, handle, status, &Bearer::new(files, ACTOR_HEADER)),
             probes: probes(readiness.clone(), registry),
             drain: Drain::new(Duration::from_secs(1)),
             readiness,
+            presence,
             engine: Some(engine),
             running: None,
             dir,
@@ -255,6 +279,20 @@ impl Stage {
         let headers = [("if-match", "*"), (ACTOR_HEADER, "alice")];
         self.call(Method::PUT, &path, "operator", &headers, text)
             .await
+    }
+
+    /// The gateway is there again.
+    pub(super) fn comes_back(&self) {
+        self.presence.send_replace(up());
+    }
+
+    /// A call with a body of any kind, as an operator.
+    pub(super) async fn send(&self, method: Method, path: &str, body: Body) -> Answer {
+        let request = Request::builder().method(method).uri(path);
+        let request = request
+            .header(header::AUTHORIZATION, "Bearer operator")
+            .header(header::IF_MATCH, "*");
+        answer(&self.api, request.body(body).unwrap()).await
     }
 
     pub(super) async fn call(
