@@ -1,0 +1,1 @@
+//! Owner of the daemon that runs an OpenClaw gateway's sandboxes: an inventory, a policy, one pruner.
