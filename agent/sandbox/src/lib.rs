@@ -6,25 +6,35 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+mod activity;
 mod clock;
+mod departed;
 mod disk;
 mod engine;
 mod id;
 mod inventory;
 pub mod labels;
+mod leftovers;
 mod limits;
+mod listing;
+mod memory;
+mod policy;
 mod remembered;
 mod removal;
 mod sandbox;
 mod session;
 mod watermark;
 
+pub use activity::{Activity, Busy, Claim, Permit};
 pub use clock::{Anchor, Clock, Moment};
 pub use disk::{Disk, DiskError, Share};
 pub use engine::{Engine, EngineError, EngineVersion, Event, Meaning};
 pub use id::{ExecId, Id};
-pub use inventory::{Change, ForeignUse, Image, Inventory, KeptImage, Listing, Reclaimable};
+pub use inventory::{Change, Inventory, Kept, KeptImage};
 pub use limits::{ImageLimits, Limits, Request};
+pub use listing::{ForeignUse, Image, Listing, Reclaimable};
+pub use memory::{Memory, MemoryError, MemoryFile, boot_id};
+pub use policy::{decide, full_of_live, live};
 pub use remembered::{REMEMBERED_MAX, Remembered, SeenFolder};
 pub use removal::{Reason, Removal, Target, Why};
 pub use sandbox::{Facts, Found, ImageRef, Kind, NetworkRef, Sandbox, State, Usage, VolumeRef};

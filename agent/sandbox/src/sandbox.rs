@@ -1,8 +1,8 @@
 //! A sandbox: what the daemon shows of a container that carries the label, and what we know beyond that.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{ExecId, Id, Moment, Scope};
+use crate::{ExecId, Id, Kept, Moment, Scope, Sessions};
 
 /// What runs in a sandbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -178,4 +178,79 @@ pub struct Sandbox {
     pub seen: Moment,
     /// Since when the gateway no longer lists its session.
     pub missing_since: Option<Moment>,
+}
+
+impl Sandbox {
+    /// A sandbox that was not known. `asked` is when the daemon was asked for it.
+    pub(crate) fn first(found: Found, kept: Kept, asked: Moment, now: Moment) -> Self {
+        let created = kept.created.min(now);
+        Self {
+            ended: end(&found, created, now),
+            execs: found.execs.into_iter().map(|exec| (exec, asked)).collect(),
+            facts: found.facts,
+            state: found.state,
+            created,
+            last_active: kept.last_active.clamp(created, now),
+            usage: None,
+            seen: asked,
+            missing_since: None,
+        }
+    }
+
+    /// The same sandbox after the daemon showed it anew.
+    pub(crate) fn renewed(self, found: Found, asked: Moment, now: Moment) -> Self {
+        let shown: BTreeSet<ExecId> = found.execs.iter().copied().collect();
+        let began = |exec: &ExecId| self.execs.get(exec).copied().unwrap_or(asked);
+        let mut execs: BTreeMap<ExecId, Moment> = shown.iter().map(|e| (*e, began(e))).collect();
+        let new = shown.iter().any(|exec| !self.execs.contains_key(exec));
+        let mut vanished = false;
+        for (exec, began) in &self.execs {
+            if *began > asked {
+                execs.insert(*exec, *began);
+            } else {
+                vanished |= !shown.contains(exec);
+            }
+        }
+        let started = found.state.is_up() && !self.state.is_up();
+        // It was up when it was last shown, so it ended later, whatever the daemon's wall clock says.
+        let lived = match self.ended {
+            Some(ended) if self.state.is_over() => ended,
+            _ => self.seen,
+        };
+        let mut sandbox = Self {
+            ended: end(&found, lived, now),
+            execs,
+            facts: found.facts,
+            state: found.state,
+            seen: asked,
+            ..self
+        };
+        if new || vanished || started {
+            sandbox.touch(now);
+        }
+        sandbox
+    }
+
+    /// Something happened in it.
+    pub(crate) fn touch(&mut self, now: Moment) {
+        self.last_active = self.last_active.max(now);
+    }
+
+    /// Notes since when the gateway does not list its session; nothing while that cannot be asked.
+    pub(crate) fn miss(&mut self, sessions: Option<&Sessions>) {
+        let missed = match (sessions, self.facts.scope.session()) {
+            (Some(sessions), Some(key)) => !sessions.has(key) && self.created <= sessions.asked(),
+            _ => false,
+        };
+        self.missing_since = match (missed, sessions) {
+            (true, Some(sessions)) => self.missing_since.or(Some(sessions.asked())),
+            _ => None,
+        };
+    }
+}
+
+/// When a sandbox ended that was still alive at `lived`; a time that the daemon does not tell is now.
+fn end(found: &Found, lived: Moment, now: Moment) -> Option<Moment> {
+    let ended = found.ended.unwrap_or(now).max(lived).min(now);
+    found.state.is_over().then_some(ended)
 }

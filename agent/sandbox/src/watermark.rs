@@ -12,7 +12,7 @@ pub enum Step {
     Tight,
     /// Also ended sandboxes at once, and idle ones four times as early.
     Strict,
-    /// Also every sandbox that is not live, except the newest of its scope within its idle time.
+    /// Also every sandbox that is not live.
     Critical,
 }
 
