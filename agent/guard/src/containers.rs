@@ -1,0 +1,116 @@
+//! Calls on containers: of ours only, by the id that the daemon told us.
+
+use hyper::{Method, Request, StatusCode, body::Incoming};
+
+use crate::{
+    answer,
+    create::{self, Create},
+    execs,
+    filters::Filters,
+    handle::{Context, Reply, body},
+    lookup::{self, Container},
+    mounts,
+    refusal::Refusal,
+    route::{ContainerCall, is_name},
+    stream,
+    upstream::Call,
+};
+
+/// A name of this many hexadecimal digits could be taken for an id.
+const SHORT_ID: usize = 12;
+
+/// `containers/json`.
+pub(crate) async fn list(context: &Context) -> Reply {
+    context.query.only(&["all", "limit", "size", "filters"])?;
+    let keys = [
+        "id", "name", "label", "status", "ancestor", "exited", "health",
+    ];
+    let filters = Filters::read(context.query.get("filters"), &keys)?.ours();
+    let mut query = context.query.clone();
+    query.set("filters", filters.write());
+    context
+        .pass(Call::get(context.version, query.behind("/containers/json")))
+        .await
+}
+
+/// `containers/create`.
+pub(crate) async fn create(context: &Context, body: &[u8]) -> Reply {
+    context.query.only(&["name"])?;
+    if let Some(name) = context.query.get("name") {
+        let hex = name.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if !is_name(name) || (hex && name.len() >= SHORT_ID) {
+            return Err(Refusal::forbidden(format!(
+                "`{name}` cannot be the name of a sandbox"
+            )));
+        }
+    }
+    let mut create: Create = create::read(body)?;
+    context.guard.rules.apply(&mut create)?;
+    let call = Call::new(
+        Method::POST,
+        Some(context.version),
+        context.query.behind("/containers/create"),
+    );
+    context.pass(call.json(create::write(&create)?)).await
+}
+
+/// Everything on one container.
+pub(crate) async fn call(
+    context: &Context,
+    name: &str,
+    call: ContainerCall,
+    request: Request<Incoming>,
+) -> Reply {
+    context.query.only(call.keys())?;
+    let query = match call {
+        ContainerCall::Inspect => context.query.behind(""),
+        _ => String::new(),
+    };
+    let container =
+        lookup::container(&context.guard.upstream, context.version, name, &query).await?;
+    match call {
+        ContainerCall::Inspect => return Ok(answer::json(StatusCode::OK, container.answer)),
+        ContainerCall::Exec => {
+            return execs::create(context, &container.id, &body(request).await?).await;
+        }
+        ContainerCall::Attach => return attach(context, &container, request).await,
+        ContainerCall::Start | ContainerCall::Restart => check_files(context, &container)?,
+        _ => {}
+    }
+    let path = context.query.behind(&call.path(&container.id));
+    context
+        .pass(Call::new(
+            request.method().clone(),
+            Some(context.version),
+            path,
+        ))
+        .await
+}
+
+/// What was fine when the container was made may be a link by now.
+fn check_files(context: &Context, container: &Container) -> Result<(), Refusal> {
+    let binds = context.guard.rules.binds();
+    for bind in container.host_config.binds.iter().flatten() {
+        binds.check(bind)?;
+    }
+    let mounts = container.host_config.mounts.iter().flatten();
+    for mount in mounts.filter(|mount| mount.kind == "bind") {
+        binds.check_source(&mount.source, mounts::access(mount.read_only))?;
+    }
+    Ok(())
+}
+
+async fn attach(context: &Context, container: &Container, mut request: Request<Incoming>) -> Reply {
+    if !stream::is_asked(&request) {
+        return Err(Refusal::invalid(
+            "an attached stream must be asked for with `Upgrade: tcp`",
+        ));
+    }
+    let path = context
+        .query
+        .behind(&ContainerCall::Attach.path(&container.id));
+    let call = Call::new(Method::POST, Some(context.version), path);
+    stream::open(context, hyper::upgrade::on(&mut request), call, |_| async {
+    })
+    .await
+}

@@ -1,0 +1,199 @@
+//! One request: on the table or not, and who carries it out.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::{
+    HeaderMap, Method, Request, Response, StatusCode,
+    body::Incoming,
+    header::{self, HeaderValue},
+};
+use tokio::time::timeout;
+
+use crate::{
+    Activity, ApiVersion, Metrics, Settings,
+    answer::{self, Body},
+    containers,
+    create::Rules,
+    execs::{self, Execs},
+    images,
+    metrics::{Label, Verdict},
+    networks,
+    query::Query,
+    refusal::Refusal,
+    route::{ExecCall, Route},
+    system,
+    target::Target,
+    tasks::Tasks,
+    upstream::{Call, Upstream},
+};
+
+/// The longest body of a request that is read.
+const LONGEST_BODY: usize = 1024 * 1024;
+/// The longest wait for a body.
+const BODY_PATIENCE: Duration = Duration::from_secs(30);
+
+/// What came of a request.
+pub(crate) type Reply = Result<Response<Body>, Refusal>;
+
+/// What all requests share.
+pub(crate) struct Shared {
+    pub(crate) settings: Settings,
+    pub(crate) rules: Rules,
+    pub(crate) upstream: Upstream,
+    pub(crate) activity: Arc<dyn Activity>,
+    pub(crate) execs: Execs,
+    pub(crate) tasks: Tasks,
+    pub(crate) metrics: Metrics,
+}
+
+/// A request whose route is known.
+pub(crate) struct Context {
+    pub(crate) guard: Arc<Shared>,
+    pub(crate) version: ApiVersion,
+    pub(crate) query: Query,
+    accept: Option<HeaderValue>,
+}
+
+impl Context {
+    /// Sends a call, and hands the daemon's answer on as it comes.
+    pub(crate) async fn pass(&self, mut call: Call) -> Reply {
+        if let Some(accept) = &self.accept {
+            call.headers.insert(header::ACCEPT, accept.clone());
+        }
+        let (answer, line) = self.guard.upstream.send(call).await?;
+        if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
+            return Err(Refusal::Daemon(
+                "the sandbox daemon switched protocols unasked".into(),
+            ));
+        }
+        Ok(answer::pass(answer, line))
+    }
+}
+
+/// Answers one request.
+pub(crate) async fn answer(guard: Arc<Shared>, request: Request<Incoming>) -> Response<Body> {
+    let method = request.method().clone();
+    let (label, reply) = match Target::parse(request.uri()) {
+        Err(refusal) => (Label::Other, Err(refusal)),
+        Ok(target) => match Route::find(&method, &target.path) {
+            None => (Label::Other, Err(off_the_table(&method, &target.path))),
+            Some(route) => {
+                let reply =
+                    carry_out(&guard, route, target.version, target.query.clone(), request).await;
+                (route.label(), reply)
+            }
+        },
+    };
+    let verdict = reply
+        .as_ref()
+        .map_or_else(Refusal::verdict, |_| Verdict::Passed);
+    guard.metrics.answered(label, verdict);
+    let mut response = reply.unwrap_or_else(|refusal| refused(label, refusal));
+    answer::clamp(response.headers_mut(), guard.settings.newest_api);
+    response
+}
+
+fn off_the_table(method: &Method, path: &str) -> Refusal {
+    Refusal::forbidden(format!(
+        "{method} {path} is not among the calls that sandboxes need"
+    ))
+}
+
+fn refused(label: Label, refusal: Refusal) -> Response<Body> {
+    if let Refusal::Forbidden(reason) = &refusal {
+        tracing::info!(route = ?label, reason, "refused a call to the sandbox daemon");
+    }
+    refusal.into_response()
+}
+
+async fn carry_out(
+    guard: &Arc<Shared>,
+    route: Route<'_>,
+    version: Option<ApiVersion>,
+    query: Query,
+    request: Request<Incoming>,
+) -> Reply {
+    check_framing(request.headers())?;
+    let newest = guard.settings.newest_api;
+    let context = Context {
+        guard: guard.clone(),
+        version: version.unwrap_or(newest),
+        query,
+        accept: request.headers().get(header::ACCEPT).cloned(),
+    };
+    check_version(route, version, newest)?;
+    match route {
+        Route::Ping => system::ping(&context, request.method().clone(), version).await,
+        Route::Version => system::version(&context).await,
+        Route::Info => system::info(&context).await,
+        Route::Events => system::events(&context).await,
+        Route::Containers => containers::list(&context).await,
+        Route::Create => containers::create(&context, &body(request).await?).await,
+        Route::Container(name, call) => containers::call(&context, name, call, request).await,
+        Route::Exec(id, ExecCall::Start) => execs::start(context, id, request).await,
+        Route::Exec(id, ExecCall::Resize) => execs::resize(&context, id).await,
+        Route::Exec(id, ExecCall::Inspect) => execs::inspect(&context, id).await,
+        Route::Images => images::list(&context).await,
+        Route::Image(name) => images::inspect(&context, name).await,
+        Route::Pull => images::pull(&context, &request).await,
+        Route::Build => images::build(&context, request.into_body().boxed_unsync()).await,
+        Route::Networks => networks::list(&context).await,
+        Route::Network(name) => networks::inspect(&context, name).await,
+        Route::NetworkCreate => networks::create(&context, &body(request).await?).await,
+        Route::Volume(name) => Err(Refusal::Absent(format!("get {name}: no such volume"))),
+        Route::Plugin(name) => Err(Refusal::Absent(format!("plugin \"{name}\" not found"))),
+    }
+}
+
+/// A body whose end is said in two ways may end in two places.
+fn check_framing(headers: &HeaderMap) -> Result<(), Refusal> {
+    let both = headers.contains_key(header::TRANSFER_ENCODING)
+        && headers.contains_key(header::CONTENT_LENGTH);
+    if both || headers.get_all(header::CONTENT_LENGTH).iter().count() > 1 {
+        return Err(Refusal::invalid(
+            "the request says in two ways where its body ends",
+        ));
+    }
+    Ok(())
+}
+
+/// In Docker's own words, as its clients know them.
+fn check_version(
+    route: Route<'_>,
+    version: Option<ApiVersion>,
+    newest: ApiVersion,
+) -> Result<(), Refusal> {
+    let oldest = ApiVersion::OLDEST;
+    match version {
+        None if route == Route::Ping => Ok(()),
+        None => Err(Refusal::forbidden(
+            "a call must name the version of the API, such as /v1.41/info",
+        )),
+        Some(version) if version > newest => Err(Refusal::invalid(format!(
+            "client version {version} is too new. Maximum supported API version is {newest}"
+        ))),
+        Some(version) if version < oldest => Err(Refusal::invalid(format!(
+            "client version {version} is too old. Minimum supported API version is {oldest}, please upgrade your client to a newer version"
+        ))),
+        Some(_) => Ok(()),
+    }
+}
+
+/// The whole body of a request.
+pub(crate) async fn body(request: Request<Incoming>) -> Result<Bytes, Refusal> {
+    let reading = Limited::new(request.into_body(), LONGEST_BODY).collect();
+    match timeout(BODY_PATIENCE, reading).await {
+        Err(_) => Err(Refusal::invalid(
+            "the body of the request did not come in time",
+        )),
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Refusal::TooLong(format!(
+            "the body of the request is longer than {LONGEST_BODY} bytes"
+        ))),
+        Ok(Err(error)) => Err(Refusal::invalid(format!(
+            "the body of the request cannot be read: {error}"
+        ))),
+    }
+}
