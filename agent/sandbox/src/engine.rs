@@ -89,8 +89,26 @@ pub enum Event {
     ExecBegan(Id, ExecId),
     /// An exec ended.
     ExecEnded(Id, ExecId),
-    /// An image, a volume or a network came or went.
-    Stores,
+}
+
+/// What becomes of a container that runs when it is to be removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Running {
+    /// It stays, and the removal is refused as in use. The daemon looks and removes in one step.
+    Stays,
+    /// It is ended at once.
+    Ends,
+}
+
+/// An image as it was looked at by its name.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ImageFacts {
+    /// Its id, `sha256:` included.
+    pub id: String,
+    /// Its digests, with their repositories.
+    pub digests: Vec<String>,
+    /// The user that its processes run as, where it names one.
+    pub user: Option<String>,
 }
 
 /// What the daemon says of itself.
@@ -129,7 +147,13 @@ pub trait Engine: Send + Sync + 'static {
     async fn stop(&self, id: Id, grace: Duration) -> Result<(), EngineError>;
 
     /// Removes, and tells the bytes that were freed where the daemon says so. A container's anonymous volumes go with it.
-    async fn remove(&self, target: &Target) -> Result<u64, EngineError>;
+    async fn remove(&self, target: &Target, running: Running) -> Result<u64, EngineError>;
+
+    /// Looks at an image by its name, digest or id; nothing where the daemon does not have it.
+    async fn image(&self, name: &str) -> Result<Option<ImageFacts>, EngineError>;
+
+    /// Runs a script with the `sh` of an image, without a network, and tells its exit code.
+    async fn trial(&self, image: &str, script: &str) -> Result<i64, EngineError>;
 
     /// Loads an image from an archive.
     async fn load_image(&self, archive: &Path) -> Result<(), EngineError>;

@@ -28,7 +28,7 @@ mod watermark;
 pub use activity::{Activity, Busy, Claim, Permit};
 pub use clock::{Anchor, Clock, Moment};
 pub use disk::{Disk, DiskError, Share};
-pub use engine::{Engine, EngineError, EngineVersion, Event, Meaning};
+pub use engine::{Engine, EngineError, EngineVersion, Event, ImageFacts, Meaning, Running};
 pub use id::{ExecId, Id};
 pub use inventory::{Change, Inventory, Kept, KeptImage};
 pub use limits::{ImageLimits, Limits, Request};
