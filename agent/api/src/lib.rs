@@ -16,6 +16,9 @@ mod explain;
 mod history;
 mod paths;
 mod problem;
+mod prune;
+mod sandbox_event;
+mod sandboxes;
 mod status;
 
 pub use apply::{ApplyReport, ChangeView, OriginView, Outcome, Proof, Reload};
@@ -33,9 +36,19 @@ pub use history::{HistoryEntry, HistoryResponse};
 pub use paths::{
     ACTOR_HEADER, PATH_CONFIG, PATH_CONFIG_DIFF, PATH_CONFIG_EXPLAIN, PATH_CONFIG_HISTORY,
     PATH_CONFIG_PAUSE, PATH_CONFIG_ROLLBACK, PATH_CONFIG_USER, PATH_LIVEZ, PATH_METRICS,
-    PATH_READYZ, PATH_STARTUPZ, PATH_STATUS, PROBLEM_CONTENT_TYPE,
+    PATH_READYZ, PATH_SANDBOX, PATH_SANDBOXES, PATH_SANDBOXES_EVENTS, PATH_SANDBOXES_PRUNE,
+    PATH_STARTUPZ, PATH_STATUS, PROBLEM_CONTENT_TYPE, STREAM_CONTENT_TYPE,
 };
 pub use problem::{ProblemDocument, ProblemView};
+pub use prune::{
+    PassView, PruneRequest, PruneResponse, RemovalKind, RemovalOutcome, RemovalReason, RemovalView,
+    RemoveQuery, RemoveResponse,
+};
+pub use sandbox_event::SandboxEvent;
+pub use sandboxes::{
+    DaemonState, DaemonView, DiskStep, DiskView, ImageState, ImageView, LiveView, SandboxKind,
+    SandboxState, SandboxView, SandboxesResponse, ScopeKind, UsageView,
+};
 pub use status::{
     ConfigSummary, GatewayState, GatewayView, Protection, SecretsView, StatusResponse, WatchMode,
     WatchView,

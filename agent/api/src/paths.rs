@@ -16,6 +16,14 @@ pub const PATH_CONFIG_ROLLBACK: &str = "/v1/config/rollback";
 pub const PATH_CONFIG_PAUSE: &str = "/v1/config/pause";
 /// `GET`: the agent, its gateway and what it watches.
 pub const PATH_STATUS: &str = "/v1/status";
+/// `GET`: the sandboxes, their daemon, its disk, and the last pass.
+pub const PATH_SANDBOXES: &str = "/v1/sandboxes";
+/// `GET`: what happens among the sandboxes, as a stream.
+pub const PATH_SANDBOXES_EVENTS: &str = "/v1/sandboxes/events";
+/// `POST`: remove what the limits say, or only tell what that would be.
+pub const PATH_SANDBOXES_PRUNE: &str = "/v1/sandboxes/prune";
+/// `DELETE`: remove one sandbox.
+pub const PATH_SANDBOX: &str = "/v1/sandboxes/{id}";
 
 /// Probe listener: 200 once the document is in place.
 pub const PATH_STARTUPZ: &str = "/startupz";
@@ -28,6 +36,9 @@ pub const PATH_METRICS: &str = "/metrics";
 
 /// Request header in which a caller says on whose behalf it acts; at most 128 printable characters.
 pub const ACTOR_HEADER: &str = "x-pilotfish-actor";
+
+/// Content type of a stream: one JSON object a line.
+pub const STREAM_CONTENT_TYPE: &str = "application/x-ndjson";
 
 /// Content type of every error body (RFC 9457).
 pub const PROBLEM_CONTENT_TYPE: &str = "application/problem+json";
