@@ -22,7 +22,7 @@ use crate::{
     networks,
     query::Query,
     refusal::Refusal,
-    route::{ExecCall, Route},
+    route::{ExecCall, Kind, Route},
     system,
     target::Target,
     tasks::Tasks,
@@ -142,8 +142,16 @@ async fn carry_out(
         Route::Networks => networks::list(&context).await,
         Route::Network(name) => networks::inspect(&context, name).await,
         Route::NetworkCreate => networks::create(&context, &body(request).await?).await,
-        Route::Volume(name) => Err(Refusal::Absent(format!("get {name}: no such volume"))),
-        Route::Plugin(name) => Err(Refusal::Absent(format!("plugin \"{name}\" not found"))),
+        Route::Missing(kind, name) => Err(missing(kind, name)),
+    }
+}
+
+fn missing(kind: Kind, name: &str) -> Refusal {
+    match kind {
+        Kind::Container => Refusal::no_container(name),
+        Kind::Network => Refusal::Absent(format!("network {name} not found")),
+        Kind::Volume => Refusal::Absent(format!("get {name}: no such volume")),
+        Kind::Plugin => Refusal::Absent(format!("plugin \"{name}\" not found")),
     }
 }
 

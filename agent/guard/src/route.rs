@@ -22,10 +22,21 @@ pub(crate) enum Route<'a> {
     Networks,
     Network(&'a str),
     NetworkCreate,
-    /// A volume: none exists here.
-    Volume(&'a str),
-    /// A plugin: none exists here.
-    Plugin(&'a str),
+    /// Something that does not exist here, whatever its name; `docker inspect` asks for all kinds in turn.
+    Missing(Kind, &'a str),
+}
+
+/// A kind of things of which some or all do not exist here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// No container has a name like that.
+    Container,
+    /// No network has a name like that.
+    Network,
+    /// None exists here.
+    Volume,
+    /// None exists here.
+    Plugin,
 }
 
 /// What is asked of a container.
@@ -157,8 +168,7 @@ impl<'a> Route<'a> {
             ("GET", ["networks"]) => Some(Self::Networks),
             ("POST", ["networks", "create"]) => Some(Self::NetworkCreate),
             ("GET", ["networks", name]) if is_name(name) => Some(Self::Network(name)),
-            ("GET", ["volumes", name]) if is_name(name) => Some(Self::Volume(name)),
-            ("GET", ["plugins", name, "json"]) if is_name(name) => Some(Self::Plugin(name)),
+            ("GET", _) => missing(path),
             _ => None,
         }
     }
@@ -177,7 +187,7 @@ impl<'a> Route<'a> {
             Self::Container(..) => Label::Container,
             Self::Images | Self::Image(_) | Self::Pull | Self::Build => Label::Image,
             Self::Networks | Self::Network(_) | Self::NetworkCreate => Label::Network,
-            Self::Volume(_) | Self::Plugin(_) => Label::Other,
+            Self::Missing(..) => Label::Other,
         }
     }
 }
@@ -187,6 +197,23 @@ fn call(method: &str, last: &str) -> Option<ContainerCall> {
         .iter()
         .find(|row| row.0 == method && row.1 == last);
     row.map(|row| row.2)
+}
+
+fn missing(path: &str) -> Option<Route<'_>> {
+    for (kind, front, back) in [
+        (Kind::Container, "/containers/", "/json"),
+        (Kind::Plugin, "/plugins/", "/json"),
+        (Kind::Network, "/networks/", ""),
+        (Kind::Volume, "/volumes/", ""),
+    ] {
+        let inner = path
+            .strip_prefix(front)
+            .and_then(|path| path.strip_suffix(back));
+        if let Some(name) = inner.filter(|name| !name.is_empty()) {
+            return Some(Route::Missing(kind, name));
+        }
+    }
+    None
 }
 
 fn image(path: &str) -> Option<&str> {
@@ -246,6 +273,19 @@ mod tests {
     }
 
     #[test]
+    fn what_has_a_name_that_nothing_here_has_is_missing() {
+        for (path, kind) in [
+            ("/containers/a/b:c/json", Kind::Container),
+            ("/networks/a/b:c", Kind::Network),
+            ("/volumes/a/b:c", Kind::Volume),
+            ("/plugins/a/b:c/json", Kind::Plugin),
+        ] {
+            assert_eq!(find("GET", path), Some(Route::Missing(kind, "a/b:c")));
+            assert_eq!(find("POST", path), None);
+        }
+    }
+
+    #[test]
     fn everything_else_is_not_there() {
         for (method, path) in [
             ("OPTIONS", "/_ping"),
@@ -284,8 +324,7 @@ mod tests {
             ("DELETE", "/networks/x"),
             ("POST", "/networks/x/connect"),
             ("POST", "/exec/short/start"),
-            ("GET", "/containers/-x/json"),
-            ("GET", "/containers//json"),
+            ("POST", "/containers/-x/start"),
             ("get", "/info"),
         ] {
             assert_eq!(find(method, path), None, "{method} {path}");
