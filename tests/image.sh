@@ -10,6 +10,8 @@
 #
 # The process keeps its id throughout: the command takes the place of this script. As root the image is mounted, in a
 # mount namespace of its own, since the cache folder may lie in a home that nobody else may enter; otherwise it is linked.
+# There the mark of a Docker container is hidden too: a gateway that sees it looks for itself in the sandbox daemon, and
+# runs no tool where it is not found. In a pod there is none.
 set -euo pipefail
 
 CACHE=${PILOTFISH_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/pilotfish}
@@ -30,6 +32,28 @@ fi
 shift
 dir=$1 version=$2
 shift 2
+
+# unmark: / without /.dockerenv. Nothing can be mounted over a file to make it absent, so / becomes a folder in memory, and
+# the folders of / are mounted in it.
+unmark() {
+  local root=$dir/image/root entry here=$PWD
+  mkdir -p "$root"
+  mount -t tmpfs -o mode=755 none "$root"
+  mount --make-unbindable "$root"
+  for entry in /*; do
+    if [ -L "$entry" ]; then
+      cp -P "$entry" "$root$entry"
+    elif [ -d "$entry" ]; then
+      mkdir "$root$entry"
+      mount --rbind "$entry" "$root$entry"
+    fi
+  done
+  cd "$root"
+  pivot_root . .
+  umount --lazy .
+  cd "$here"
+}
+if [ "$(id -u)" = 0 ] && [ -e /.dockerenv ]; then unmark; fi
 
 # show SOURCE PLACE: the folder SOURCE appears at PLACE.
 show() {

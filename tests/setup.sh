@@ -4,7 +4,8 @@
 #   tests/setup.sh [--for run|test]
 #
 #   --for run    the newest gateway that we drive
-#   --for test   both gateways that we drive, and the tools that the tests and benches call (default)
+#   --for test   both gateways that we drive, the tools that the tests and benches call, and what a sandbox daemon is
+#                made of: Debian's Docker, the current one (compiled, about four minutes), a root file system (default)
 #
 # Environment:
 #   PILOTFISH_CACHE   where things are kept (default: ${XDG_CACHE_HOME:-$HOME/.cache}/pilotfish)
@@ -17,6 +18,12 @@ umask 022
 NEWEST=2026.9.6
 OLDER=2026.7.35
 NODE_AT_LEAST=24.16
+# The current Docker daemon, by the names of its Go modules: the four belong together.
+DOCKERD=github.com/moby/moby/v2/cmd/dockerd@v2.0.0-beta.24
+CONTAINERD=github.com/containerd/containerd/v2/cmd/containerd@v2.4.2
+CONTAINERD_SHIM=github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2@v2.4.2
+RUNC=github.com/opencontainers/runc@v1.5.2
+SANDBOX_SUITE=bookworm
 CACHE=${PILOTFISH_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/pilotfish}
 
 say() { printf 'setup: %s\n' "$*"; }
@@ -27,7 +34,7 @@ purpose=test
 case "${1:-} ${2:-}" in
   "--for run") purpose=run ;;
   "--for test" | " ") ;;
-  *) sed -n '2,13s/^# \{0,1\}//p' "$0"; exit 2 ;;
+  *) sed -n '2,14s/^# \{0,1\}//p' "$0"; exit 2 ;;
 esac
 
 case "$(uname -s)-$(uname -m)" in
@@ -88,22 +95,38 @@ gateway "$NEWEST"
 [ "$purpose" = run ] && exit 0
 gateway "$OLDER"
 
-# --- tools of the tests -----------------------------------------------------------------------------------------------
-# command:package, for what the tests and benches call.
+# --- packages: tools of the tests, Debian's Docker, what the current one is compiled with --------------------------------
+# command:package
 missing=()
-for pair in strace:strace jq:jq inotifywait:inotify-tools setpriv:util-linux unshare:util-linux ps:procps ip:iproute2; do
+for pair in strace:strace jq:jq inotifywait:inotify-tools setpriv:util-linux unshare:util-linux pivot_root:util-linux \
+  ps:procps ip:iproute2 docker:docker.io dockerd:docker.io containerd:containerd runc:runc iptables:iptables \
+  debootstrap:debootstrap pkg-config:pkg-config; do
   has "${pair%%:*}" || missing+=("${pair##*:}")
 done
+[ -e /usr/include/seccomp.h ] || missing+=(libseccomp-dev)
 
 refresh() { [ -n "${refreshed:-}" ] || { say "apt-get update"; apt-get update -qq >/dev/null; refreshed=1; }; }
+
+# install PACKAGE...: nothing is removed for them (Docker's own packages exclude Debian's), and no service is started.
+install() {
+  local idle=
+  refresh
+  say "apt-get install $*"
+  if [ ! -e /usr/sbin/policy-rc.d ]; then
+    idle=/usr/sbin/policy-rc.d
+    printf '#!/bin/sh\nexit 101\n' >"$idle"
+    chmod 755 "$idle"
+    trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+  fi
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends --no-remove "$@" >"$CACHE/apt.log" 2>&1 \
+    || { tail -n 20 "$CACHE/apt.log" >&2; fail "apt-get failed (the whole output: $CACHE/apt.log)"; }
+  [ -z "$idle" ] || { rm -f "$idle"; trap - EXIT; }
+}
 
 if [ ${#missing[@]} -gt 0 ]; then
   mapfile -t missing < <(printf '%s\n' "${missing[@]}" | sort -u)
   { [ "$(id -u)" = 0 ] && has apt-get; } || fail "missing: ${missing[*]}" "install these packages, then run this again (as root on Debian or Ubuntu it does so itself)."
-  refresh
-  say "apt-get install ${missing[*]}"
-  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >"$CACHE/apt.log" 2>&1 \
-    || { tail -n 20 "$CACHE/apt.log" >&2; fail "apt-get failed (the whole output: $CACHE/apt.log)"; }
+  install "${missing[@]}"
 fi
 
 # promtool comes with the whole Prometheus server; unpacked rather than installed, so that no server is started here.
@@ -124,3 +147,56 @@ elif [ ! -x "$promtool" ]; then
   rm -rf "$part"
 fi
 has promtool || say "promtool  $promtool"
+
+# --- the sandbox daemons ------------------------------------------------------------------------------------------------
+say "$(dockerd --version | sed 's/, build.*//')  $(command -v dockerd)"
+
+# pinned PROGRAM MODULE@VERSION: whether the program is there, and was compiled from that version.
+pinned() {
+  local module=${2%@*}
+  module=${module%%/cmd/*}
+  [ -x "$1" ] || return 1
+  ! has go || go version -m "$1" 2>/dev/null | grep -qP "^\tmod\t\Q$module\E\t\Q${2##*@}\E(\t|$)"
+}
+
+# compiled MODULE@VERSION [FLAG...]: one program of the current daemon, in a folder of its own.
+compiled() {
+  local source=$1 place=$CACHE/dockerd-29/bin part=$CACHE/.part.$$ name log
+  shift
+  name=${source%@*}
+  name=${name##*/}
+  log=$CACHE/$name.log
+  ! pinned "$place/$name" "$source" || return 0
+  has go || fail "go is missing: the current Docker daemon is compiled here. Go 1.26 or newer, from https://go.dev/dl."
+  say "compiling $source (once)"
+  mkdir -p "$part" "$place"
+  GOBIN=$part GOFLAGS=-buildvcs=false go install "$@" "$source" >"$log" 2>&1 \
+    || { tail -n 20 "$log" >&2; rm -rf "$part"; fail "go could not compile $source (the whole output: $log). Is the Go module proxy within reach?"; }
+  mv -T "$part/$name" "$place/$name"
+  rm -rf "$part"
+}
+
+compiled "$RUNC" -tags seccomp
+compiled "$CONTAINERD_SHIM"
+compiled "$CONTAINERD"
+compiled "$DOCKERD"
+say "Docker daemon ${DOCKERD##*@}  $CACHE/dockerd-29/bin"
+
+# What the sandbox's image is built on in the tests, instead of a base from a registry.
+sandbox_root() {
+  local part=$CACHE/.part.$$ log=$CACHE/debootstrap.log
+  [ "$(id -u)" = 0 ] || fail "the sandbox's root file system is missing, and only root can make it:" "sudo PILOTFISH_CACHE=$CACHE $0 --for test"
+  say "making the sandbox's root file system (once; about a minute)"
+  mkdir -p "$part"
+  debootstrap --variant=minbase --include=python3-minimal "$SANDBOX_SUITE" "$part/root" >"$log" 2>&1 \
+    || { tail -n 20 "$log" >&2; rm -rf "$part"; fail "debootstrap failed (the whole output: $log). Is a mirror of Debian within reach?"; }
+  chroot "$part/root" useradd --uid 1000 --create-home --shell /bin/sh sandbox
+  tar -C "$part/root" --numeric-owner --sort=name --exclude='./var/cache/apt/*' --exclude='./var/lib/apt/lists/*' \
+    --exclude='./usr/share/doc/*' --exclude='./usr/share/man/*' --exclude='./usr/share/locale/*' -cf "$part/root.tar" .
+  mv -T "$part/root.tar" "$1"
+  rm -rf "$part"
+}
+
+root=$CACHE/sandbox-root-$SANDBOX_SUITE.tar
+[ -s "$root" ] || sandbox_root "$root"
+say "sandbox's root file system  $root"

@@ -130,6 +130,7 @@ impl Gateway {
         if options.read_only_switch {
             environment.push(("OPENCLAW_CONFIG_READONLY".into(), "1".into()));
         }
+        environment.extend(pod.sandbox_environment());
         environment
     }
 

@@ -105,7 +105,8 @@ fn own_pid() -> i32 {
     Pid::this().as_raw()
 }
 
-fn numbered(folder: &Path) -> Vec<i32> {
+/// The entries of a folder whose names are numbers: in /proc, the processes.
+pub(crate) fn numbered(folder: &Path) -> Vec<i32> {
     let entries = fs::read_dir(folder).expect("/proc is mounted");
     entries
         .flatten()

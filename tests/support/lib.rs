@@ -12,12 +12,14 @@
 
 mod agent;
 mod cache;
+mod daemon;
 mod fake;
 mod gateway;
 mod http;
 mod instance;
 mod launch;
 mod lines;
+mod model;
 mod pod;
 mod ports;
 mod rpc;
@@ -26,12 +28,14 @@ mod wait;
 
 pub use agent::{Agent, Finished, agent_binary};
 pub use cache::{Version, promtool};
+pub use daemon::{Daemon, DaemonVersion, SANDBOX_BASE, SANDBOX_IMAGE, docker_command};
 pub use fake::{Close, Fake, Knobs, Refusal};
 pub use gateway::{Gateway, GatewayOptions};
 pub use http::{Answer, Client};
 pub use instance::{Instance, arguments, document_arguments, newest, supervise};
 pub use launch::{GATEWAY_UID, image_script, is_root};
 pub use lines::Lines;
+pub use model::Model;
 pub use pod::{Layers, Pod, Ports};
 pub use rpc::{Rpc, RpcError};
 pub use volume::Volume;

@@ -1,5 +1,6 @@
 //! One pod on disk: the folders that its containers share, filled from the shipped configuration.
 
+use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -8,7 +9,9 @@ use std::process::Command;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::daemon::docker_command;
 use crate::launch::{give, kill_all_with};
+use crate::model::Model;
 use crate::volume::Volume;
 use crate::{ports, shipped};
 
@@ -49,6 +52,8 @@ pub struct Pod {
     pub secrets: Volume,
     /// A Secret with the agent's own tokens: `read` and `operate`.
     pub tokens: Volume,
+    /// What the gateway's `DOCKER_HOST` says.
+    docker_host: Option<String>,
 }
 
 impl Pod {
@@ -96,6 +101,7 @@ impl Pod {
             },
             secrets: Volume::mount(&at("secrets-source"), 0o640),
             tokens: Volume::mount(&at("tokens"), 0o640),
+            docker_host: None,
             folder,
         };
         pod.fill();
@@ -131,6 +137,29 @@ impl Pod {
             "logging": { "file": self.gateway_log() },
             "agents": { "defaults": { "workspace": self.path("workspace") } },
         })
+    }
+
+    /// Has gateways that are started from now on use this Docker daemon, `unix:///…`.
+    pub fn set_docker_host(&mut self, host: &str) {
+        self.docker_host = Some(host.to_owned());
+    }
+
+    /// Gives the instance its model, as a layer of the operator's.
+    pub fn set_model(&self, model: &Model) {
+        let layer = serde_json::to_vec_pretty(&model.layer()).unwrap();
+        self.layers.base.set("91-model.json5", layer);
+    }
+
+    /// What a gateway needs in its environment to reach its sandboxes: the daemon, and the docker command.
+    pub(crate) fn sandbox_environment(&self) -> Vec<(OsString, OsString)> {
+        let Some(host) = &self.docker_host else {
+            return Vec::new();
+        };
+        let docker = docker_command();
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let folders = std::iter::once(docker.parent().unwrap().to_path_buf());
+        let path = std::env::join_paths(folders.chain(std::env::split_paths(&path))).unwrap();
+        vec![("DOCKER_HOST".into(), host.into()), ("PATH".into(), path)]
     }
 
     /// Puts the instance on another shipped plan.
