@@ -163,6 +163,8 @@ impl Inventory {
     fn admit(&mut self, mut found: Found, asked: Moment, now: Moment) {
         let id = found.facts.id;
         if self.gone.has(&id) {
+            // Too late for the sandbox, but not for what it left behind.
+            self.remembered.see(&found.facts, now);
             return;
         }
         found.execs.retain(|exec| !self.ended.has(exec));

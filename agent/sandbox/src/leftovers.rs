@@ -82,9 +82,14 @@ pub(crate) fn images(
 }
 
 /// Anonymous volumes, networks and folders that were seen in sandboxes, and that nothing uses any more.
+///
+/// A whole listing must show that, taken the grace after they were last seen in use: events alone may have been lost.
 pub(crate) fn leftovers(inventory: &Inventory, limits: &Limits, now: Moment) -> Vec<Removal> {
     let attached = Attached::of(inventory);
-    let is_due = |seen: Moment| now.since(seen) >= limits.orphan_grace;
+    let Some(listed) = inventory.listed else {
+        return Vec::new();
+    };
+    let is_due = |seen: Moment| listed.since(seen) >= limits.orphan_grace;
     let remembered = &inventory.remembered;
     let volumes = remembered.volumes.iter().filter(|(name, seen)| {
         is_due(**seen)
@@ -181,9 +186,11 @@ struct Named(HashSet<String>);
 impl Named {
     fn of<'a>(lists: impl IntoIterator<Item = &'a BTreeSet<String>>) -> Self {
         let parts = |name: &String| {
-            let plain = plain(name);
-            let (tagged, digest) = plain.split_once('@').unwrap_or((plain, plain));
-            [with_tag(tagged), digest.to_owned()]
+            let name = plain(name);
+            // A digest says all: no tag is made up beside it.
+            let both = name.split_once('@');
+            let both = both.map(|(tagged, digest)| [tagged, digest].map(str::to_owned));
+            both.unwrap_or_else(|| [with_tag(name), name.to_owned()])
         };
         Self(lists.into_iter().flatten().flat_map(parts).collect())
     }
