@@ -113,7 +113,10 @@ impl Inventory {
     /// Something happened.
     pub fn apply(&mut self, change: Change, now: Moment) {
         match change {
-            Change::Seen { asked, found } => self.admit(*found, asked, now),
+            Change::Seen { asked, found } => {
+                self.admit(*found, asked, now);
+                self.remembered.trim();
+            }
             Change::Gone(id) => self.lose(id, now),
             Change::Active(id) => self.touch(id, now),
             Change::ExecBegan(id, exec) => self.exec_began(id, exec, now),
@@ -138,6 +141,7 @@ impl Inventory {
         self.early.retain(|early| early.at > began);
         self.remembered.keep_existing(&listing);
         let used = self.swap_sandboxes(listing.sandboxes, began, now);
+        self.remembered.trim();
         self.swap_images(listing.images, &used, now);
         self.layers_since = (listing.layers.count > 0).then(|| self.layers_since.unwrap_or(now));
         self.layers = listing.layers;

@@ -29,6 +29,9 @@ pub fn decide(
 }
 
 /// Why a sandbox is live, where it is. A live sandbox is not removed by any rule.
+///
+/// Right before a removal the sessions must have been asked for less than [`Limits::live_after`] ago: then a run that
+/// began since did nothing here, or is seen by what it did.
 #[must_use]
 pub fn live(
     sandbox: &Sandbox,

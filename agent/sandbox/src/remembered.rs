@@ -1,5 +1,6 @@
 //! What was seen attached to sandboxes: after their removal nothing else tells that it was ours.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashSet};
 
 use serde::{Deserialize, Serialize};
@@ -57,7 +58,6 @@ impl Remembered {
             let seen = SeenFolder { session, seen: now };
             self.folders.insert(folder.clone(), seen);
         }
-        self.trim();
     }
 
     /// Forgets what the daemon no longer has, so that the name's next owner is not taken for it.
@@ -96,7 +96,8 @@ impl Remembered {
             .for_each(|folder| folder.seen = now);
     }
 
-    fn trim(&mut self) {
+    /// Forgets what is too much, after any number of sandboxes were seen.
+    pub(crate) fn trim(&mut self) {
         trim(&mut self.volumes, |seen| *seen);
         trim(&mut self.networks, |seen| *seen);
         trim(&mut self.folders, |folder| folder.seen);
@@ -115,11 +116,20 @@ pub(crate) fn is_name(text: &str) -> bool {
 }
 
 fn trim<T>(things: &mut BTreeMap<String, T>, seen: impl Fn(&T) -> Moment) {
-    while things.len() > REMEMBERED_MAX {
-        let oldest = things.iter().min_by_key(|(_, thing)| seen(thing));
-        let Some(name) = oldest.map(|(name, _)| name.clone()) else {
-            return;
-        };
-        things.remove(&name);
+    let beyond = things.len().saturating_sub(REMEMBERED_MAX);
+    if beyond == 0 {
+        return;
     }
+    let mut moments: Vec<Moment> = things.values().map(&seen).collect();
+    let last = *moments.select_nth_unstable(beyond - 1).1;
+    let older = moments.iter().filter(|moment| **moment < last).count();
+    let mut ties = beyond - older;
+    things.retain(|_, thing| match seen(thing).cmp(&last) {
+        Ordering::Less => false,
+        Ordering::Equal if ties > 0 => {
+            ties -= 1;
+            false
+        }
+        _ => true,
+    });
 }

@@ -375,16 +375,20 @@ fn the_time_of_a_folder_runs_only_while_its_session_is_known_to_be_gone() {
 
 #[test]
 fn what_is_remembered_is_bounded() {
-    let mut inventory = Inventory::default();
-    for n in 0..u64::try_from(sandbox::REMEMBERED_MAX).unwrap() + 10 {
+    let n_max = u64::try_from(sandbox::REMEMBERED_MAX).unwrap();
+    let with_volume = |n| {
         let mut found = running(n);
-        let name = format!("v{n}");
-        found.facts.volumes = vec![VolumeRef {
-            name,
+        let volume = VolumeRef {
+            name: format!("v{n}"),
             anonymous: true,
-        }];
+        };
+        found.facts.volumes = vec![volume];
+        found
+    };
+    let mut inventory = Inventory::default();
+    for n in 0..n_max + 10 {
         let when = u32::try_from(n).unwrap();
-        inventory.apply(seen(when, found), at(when));
+        inventory.apply(seen(when, with_volume(n)), at(when));
     }
     let volumes = &inventory.remembered.volumes;
     assert_eq!(volumes.len(), sandbox::REMEMBERED_MAX);
@@ -392,4 +396,9 @@ fn what_is_remembered_is_bounded() {
         !volumes.contains_key("v9") && volumes.contains_key("v10"),
         "the oldest go"
     );
+    let many = (10_000..10_000 + 2 * n_max).map(with_volume).collect();
+    inventory.swap(listing(10_000, many), at(10_000));
+    let volumes = &inventory.remembered.volumes;
+    assert_eq!(volumes.len(), sandbox::REMEMBERED_MAX);
+    assert!(volumes.values().all(|seen| *seen == at(10_000)));
 }
