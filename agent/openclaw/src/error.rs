@@ -87,6 +87,14 @@ pub enum Error {
         /// Where in the answer.
         column: usize,
     },
+    /// The answer has the right shape and cannot be right.
+    #[error("the answer to {method} cannot be believed: {what}")]
+    Unbelievable {
+        /// The method called.
+        method: &'static str,
+        /// What is wrong with it, without its content.
+        what: &'static str,
+    },
 }
 
 impl Error {
@@ -107,6 +115,7 @@ impl Error {
             Self::TooLarge { .. } => "too_large",
             Self::Encode { .. } => "encode",
             Self::Decode { .. } => "decode",
+            Self::Unbelievable { .. } => "unbelievable",
         }
     }
 

@@ -37,6 +37,7 @@ pub use calls::logs::LogPage;
 pub use calls::restart::Restart;
 pub use calls::schema::{Lookup, ReloadKind};
 pub use calls::secrets::SecretsReload;
+pub use calls::sessions::SessionList;
 pub use calls::status::{DegradedOwner, Status};
 pub use closed::Closed;
 pub use connection::Connection;

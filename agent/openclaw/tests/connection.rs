@@ -573,3 +573,57 @@ async fn an_older_release_proves_nothing() {
     assert_eq!(snapshot.proved(), None);
     assert_eq!(snapshot.parsed, Some(json!({"a": 1})));
 }
+
+#[tokio::test]
+async fn sessions_are_read_to_the_last_page_and_with_the_archive() {
+    let (connection, mut peer) = pair().await;
+    let rows = |from: usize, to: usize| -> Vec<Value> {
+        let row = |n| json!({"key": format!("agent:main:{n}"), "hasActiveRun": n == 101});
+        (from..to).map(row).collect()
+    };
+    let pages = [
+        json!({"sessions": rows(0, 100), "totalCount": 102, "hasMore": true, "nextOffset": 100}),
+        json!({"sessions": rows(100, 102), "totalCount": 102, "hasMore": false, "nextOffset": null}),
+        json!({"sessions": rows(300, 301), "totalCount": 1, "hasMore": false, "nextOffset": null}),
+    ];
+    let (list, asked) = tokio::join!(connection.sessions(), async {
+        let mut asked = Vec::new();
+        for page in pages {
+            let request = peer.request().await;
+            asked.push((
+                request["params"]["offset"].clone(),
+                request["params"]["archived"].clone(),
+            ));
+            peer.answer(&request, page).await;
+        }
+        asked
+    });
+    let list = list.unwrap();
+    assert_eq!(list.keys.len(), 103);
+    assert!(list.keys.contains("agent:main:300"));
+    assert_eq!(Vec::from_iter(list.active), ["agent:main:101"]);
+    let expected = [(0, false), (100, false), (0, true)];
+    assert_eq!(
+        asked,
+        expected.map(|(offset, archived)| (json!(offset), json!(archived)))
+    );
+}
+
+#[tokio::test]
+async fn a_list_of_sessions_that_keeps_changing_is_no_list() {
+    let (connection, mut peer) = pair().await;
+    let (error, asked) = tokio::join!(connection.sessions(), async {
+        let row = json!({"key": "agent:main:same"});
+        for n in 0..6 {
+            let request = peer.request().await;
+            let more = n % 2 == 0;
+            let next = more.then_some(1);
+            let page =
+                json!({"sessions": [row], "totalCount": 2, "hasMore": more, "nextOffset": next});
+            peer.answer(&request, page).await;
+        }
+        6
+    });
+    assert_eq!(error.unwrap_err().reason(), "unbelievable");
+    assert_eq!((asked, connection.in_flight()), (6, 0));
+}

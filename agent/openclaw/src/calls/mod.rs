@@ -8,4 +8,5 @@ pub(crate) mod logs;
 pub(crate) mod restart;
 pub(crate) mod schema;
 pub(crate) mod secrets;
+pub(crate) mod sessions;
 pub(crate) mod status;
