@@ -31,6 +31,7 @@ mod route;
 mod server;
 mod settings;
 mod socket;
+mod splice;
 mod stream;
 mod system;
 mod target;

@@ -1,6 +1,6 @@
 //! Attached streams: after the answer, bytes pass in both directions as they come.
 
-use std::{io, time::Duration};
+use std::time::Duration;
 
 use hyper::{
     Request, Response, StatusCode,
@@ -10,23 +10,15 @@ use hyper::{
 };
 use hyper_util::rt::TokioIo;
 use prometheus::{IntCounter, IntGauge};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{
-        UnixStream,
-        unix::{OwnedReadHalf, OwnedWriteHalf},
-    },
-    time::timeout,
-};
+use tokio::{net::UnixStream, time::timeout};
 
 use crate::{
     answer::{self, Body},
     handle::{Context, Reply},
+    splice,
     upstream::{Call, Line},
 };
 
-/// How much of one direction of a stream is in memory at most.
-const BUFFER: usize = 256 * 1024;
 /// How long a client may take to hang up after the daemon has said all.
 const LINGER: Duration = Duration::from_secs(10);
 
@@ -137,10 +129,8 @@ fn side(upgraded: Upgraded) -> Result<Side, String> {
 
 /// Copies both directions, each to its own end. A client that goes away leaves what ran.
 async fn pass(client: Side, daemon: Side, bytes: &IntCounter) -> End {
-    let (from_client, to_client) = client.socket.into_split();
-    let (from_daemon, to_daemon) = daemon.socket.into_split();
-    let up = copy(client.early, from_client, to_daemon, bytes);
-    let down = copy(daemon.early, from_daemon, to_client, bytes);
+    let up = splice::pass(&client.early, &client.socket, &daemon.socket, bytes);
+    let down = splice::pass(&daemon.early, &daemon.socket, &client.socket, bytes);
     tokio::pin!(up, down);
     tokio::select! {
         down = &mut down => {
@@ -158,27 +148,5 @@ async fn pass(client: Side, daemon: Side, bytes: &IntCounter) -> End {
                 (_, Err(_)) => End::Client,
             }
         }
-    }
-}
-
-async fn copy(
-    early: Vec<u8>,
-    mut from: OwnedReadHalf,
-    mut to: OwnedWriteHalf,
-    bytes: &IntCounter,
-) -> io::Result<()> {
-    to.write_all(&early).await?;
-    bytes.inc_by(early.len() as u64);
-    drop(early);
-    let mut buffer = Vec::new();
-    loop {
-        from.readable().await?;
-        buffer.resize(BUFFER, 0);
-        let count = from.read(&mut buffer).await?;
-        if count == 0 {
-            return to.shutdown().await;
-        }
-        to.write_all(&buffer[..count]).await?;
-        bytes.inc_by(count as u64);
     }
 }
