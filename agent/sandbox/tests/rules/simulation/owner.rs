@@ -40,9 +40,11 @@ impl Owner {
             stale_hash: dice.once_in(10),
         };
         for removal in decide(&self.inventory, limits, request, step, gateway.now()) {
-            // The gateway goes on while the pruner works off its list.
+            // The gateway goes on while the pruner works off its list, and what it does may be heard too late.
             if dice.once_in(2) {
                 gateway.live_for(Duration::from_millis(dice.below(40_000)), dice);
+            }
+            if dice.once_in(2) {
                 self.listen(gateway, limits);
             }
             if gateway.now().since(asked) >= limits.live_after / 2 {
