@@ -52,7 +52,7 @@ has flock || fail "flock is missing: apt-get install util-linux"
 mkdir -p "$CACHE"
 exec 9>"$CACHE/setup.lock"
 flock -n 9 || { say "waiting for another setup to end"; flock 9; }
-rm -rf "$CACHE"/.part.*
+rm -rf --one-file-system "$CACHE"/.part.*
 
 # npm_install NAME@VERSION PLACE: one npm package with all that it needs, in a folder of its own.
 npm_install() {
@@ -188,7 +188,8 @@ sandbox_root() {
   [ "$(id -u)" = 0 ] || fail "the sandbox's root file system is missing, and only root can make it:" "sudo PILOTFISH_CACHE=$CACHE $0 --for test"
   say "making the sandbox's root file system (once; about a minute)"
   mkdir -p "$part"
-  debootstrap --variant=minbase --include=python3-minimal "$SANDBOX_SUITE" "$part/root" >"$log" 2>&1 \
+  # In a mount namespace of its own: what it mounts in there is gone with it, however it ends.
+  unshare --mount --propagation private debootstrap --variant=minbase --include=python3-minimal "$SANDBOX_SUITE" "$part/root" >"$log" 2>&1 \
     || { tail -n 20 "$log" >&2; rm -rf "$part"; fail "debootstrap failed (the whole output: $log). Is a mirror of Debian within reach?"; }
   chroot "$part/root" useradd --uid 1000 --create-home --shell /bin/sh sandbox
   tar -C "$part/root" --numeric-owner --sort=name --exclude='./var/cache/apt/*' --exclude='./var/lib/apt/lists/*' \
