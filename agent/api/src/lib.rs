@@ -47,7 +47,7 @@ pub use prune::{
 pub use sandbox_event::SandboxEvent;
 pub use sandboxes::{
     DaemonState, DaemonView, DiskStep, DiskView, ImageState, ImageView, LiveView, SandboxKind,
-    SandboxState, SandboxView, SandboxesResponse, ScopeKind, UsageView,
+    SandboxState, SandboxView, SandboxesQuery, SandboxesResponse, ScopeKind, UsageView,
 };
 pub use status::{
     ConfigSummary, GatewayState, GatewayView, Protection, SecretsView, StatusResponse, WatchMode,

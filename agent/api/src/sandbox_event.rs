@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{DaemonState, DiskStep, PassView, RemovalView, SandboxView};
+use crate::{DaemonState, DiskStep, PassView, RemovalView, SandboxState, SandboxView};
 
 /// One line of `GET /v1/sandboxes/events`.
 ///
@@ -10,7 +10,7 @@ use crate::{DaemonState, DiskStep, PassView, RemovalView, SandboxView};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum SandboxEvent {
-    /// All sandboxes as they are: at the beginning, and after the daemon was listed anew.
+    /// All sandboxes as they are: at the beginning, and after something was missed.
     Snapshot {
         /// When, RFC 3339.
         at: String,
@@ -22,12 +22,41 @@ pub enum SandboxEvent {
         #[serde(default)]
         sandboxes: Vec<SandboxView>,
     },
-    /// A sandbox came, or something of it changed: its state, its execs, why it is live.
-    Changed {
+    /// There is a new sandbox.
+    Appeared {
         /// When, RFC 3339.
         at: String,
-        /// The sandbox as it is now.
-        sandbox: Box<SandboxView>,
+        /// The container's full id.
+        id: String,
+        /// Its name.
+        #[serde(default)]
+        name: String,
+        /// Its state.
+        state: SandboxState,
+    },
+    /// A sandbox is in another state now.
+    State {
+        /// When, RFC 3339.
+        at: String,
+        /// The container's full id.
+        id: String,
+        /// Its name.
+        #[serde(default)]
+        name: String,
+        /// Its state.
+        state: SandboxState,
+    },
+    /// An exec began or ended.
+    Execs {
+        /// When, RFC 3339.
+        at: String,
+        /// The container's full id.
+        id: String,
+        /// Its name.
+        #[serde(default)]
+        name: String,
+        /// How many run in it now.
+        count: u64,
     },
     /// A sandbox is gone, whoever removed it.
     Gone {

@@ -4,6 +4,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::{PassView, RemovalReason};
 
+/// Query of `GET /v1/sandboxes`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SandboxesQuery {
+    /// Measure first what each running sandbox uses.
+    #[serde(default)]
+    pub measure: bool,
+    /// Decide first, and say of each sandbox whether it would go.
+    #[serde(default)]
+    pub plan: bool,
+}
+
 /// Answer of `GET /v1/sandboxes`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SandboxesResponse {
@@ -12,9 +23,9 @@ pub struct SandboxesResponse {
     /// How full its disk is, where that can be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disk: Option<DiskView>,
-    /// The image that the document names, where one is looked after.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub image: Option<ImageView>,
+    /// The images that sandboxes are made from.
+    #[serde(default)]
+    pub images: Vec<ImageView>,
     /// Every sandbox, the newest first.
     #[serde(default)]
     pub sandboxes: Vec<SandboxView>,
@@ -48,6 +59,8 @@ pub struct DaemonView {
 pub enum DaemonState {
     /// No setting names its socket: this agent owns no daemon.
     Off,
+    /// It was not reached yet.
+    Starting,
     /// It answers, and its sandboxes are known.
     Up,
     /// It does not answer; what is told of its sandboxes is what was last seen.
@@ -116,16 +129,14 @@ pub struct ImageView {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ImageState {
-    /// Nobody looked yet.
-    Unchecked,
     /// It is there and has what the gateway needs.
     Present,
-    /// It is being loaded or pulled.
-    Loading,
+    /// It is there and lacks something that the gateway needs.
+    Unfit,
+    /// Another image than the pinned one has its name.
+    Mismatch,
     /// It is not there: the next sandboxed run fails.
     Missing,
-    /// It is there, and is not the pinned one or lacks something.
-    Unfit,
     /// Said by a newer agent.
     #[serde(other)]
     Unknown,
@@ -175,7 +186,7 @@ pub struct SandboxView {
     /// What it uses, where that was measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usage: Option<UsageView>,
-    /// Why the next pass would remove it; absent where it would not.
+    /// Why a pass would remove it, where that was asked for and it would.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub planned: Option<RemovalReason>,
 }

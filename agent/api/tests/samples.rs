@@ -36,6 +36,7 @@ const SAMPLES: &[(&str, Echo)] = &[
     ("rollback_request", echo::<RollbackRequest>),
     ("rollback_response", echo::<RollbackResponse>),
     ("sandbox_event", echo::<SandboxEvent>),
+    ("sandboxes_query", echo::<SandboxesQuery>),
     ("sandboxes_response", echo::<SandboxesResponse>),
     ("status_response", echo::<StatusResponse>),
 ];
