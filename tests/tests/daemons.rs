@@ -5,6 +5,9 @@
 )]
 
 use std::collections::HashMap;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -105,23 +108,36 @@ fn a_daemon_is_started_again_and_leaves_nothing(version: DaemonVersion) {
     let third = daemon.docker(&started);
 
     let folder = daemon.folder().to_path_buf();
-    let inside: i32 = inspect(&daemon, &third)["State"]["Pid"]
-        .as_i64()
-        .unwrap()
-        .try_into()
-        .unwrap();
-    assert!(std::path::Path::new(&format!("/proc/{inside}")).exists());
+    let inside = inspect(&daemon, &third)["State"]["Pid"].to_string();
+    let process = Path::new("/proc").join(inside);
+    let is_mounted = || {
+        let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
+        mounts.contains(folder.to_str().unwrap())
+    };
+    assert!(process.exists() && is_mounted() && !control_groups(&folder).is_empty());
     drop(daemon);
-    let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
-    assert!(!mounts.contains(folder.to_str().unwrap()), "{mounts}");
-    assert!(!folder.exists(), "{} is still there", folder.display());
-    assert!(!std::path::Path::new(&format!("/proc/{inside}")).exists());
-    let name = folder.file_name().unwrap();
+    assert!(!process.exists(), "a container lives on");
     assert!(
-        !std::path::Path::new("/sys/fs/cgroup/memory")
-            .join(name)
-            .exists()
+        !is_mounted(),
+        "something is mounted below {}",
+        folder.display()
     );
+    assert_eq!(control_groups(&folder), Vec::<PathBuf>::new());
+    assert!(!folder.exists(), "{} is still there", folder.display());
+}
+
+/// The control groups that have the name of this folder, in any hierarchy.
+fn control_groups(folder: &Path) -> Vec<PathBuf> {
+    let root = Path::new("/sys/fs/cgroup");
+    let hierarchies = fs::read_dir(root)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let mut groups: Vec<_> = hierarchies.chain([root.to_path_buf()]).collect();
+    for group in &mut groups {
+        group.push(folder.file_name().unwrap());
+    }
+    groups.retain(|group| group.is_dir());
+    groups
 }
 
 #[test]
@@ -194,6 +210,8 @@ impl Stage {
 
 fn the_gateway_runs_tools_in_a_sandbox(version: DaemonVersion) {
     let stage = Stage::set(version);
+    let process = fs::metadata(format!("/proc/{}", stage.gateway.pid())).unwrap();
+    assert_eq!(process.uid(), GATEWAY_UID, "the gateway's user");
     let mut rpc = stage.gateway.rpc();
     let answer = stage.chat(
         &mut rpc,
