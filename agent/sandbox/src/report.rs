@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::{Meaning, Moment, Reason, Removal, Step, Target};
+use crate::{Id, Meaning, Moment, Reason, Removal, Step, Target};
 
 /// The most failures that a report names; the rest is counted.
 pub const FAILURES_MAX: usize = 100;
@@ -47,10 +47,14 @@ pub struct PassReport {
     pub kept: usize,
     /// What was to go, in the order of its going.
     pub decided: Vec<Removal>,
+    /// The names of the sandboxes that were to go.
+    pub names: BTreeMap<Id, String>,
     /// How many went, by kind and reason.
     pub removed: BTreeMap<(&'static str, Reason), usize>,
     /// How many turned out to be live, or in use, right before their removal.
     pub spared: usize,
+    /// What stayed after all, and why, in words.
+    pub stayed: BTreeMap<Target, &'static str>,
     /// What did not go, the first [`FAILURES_MAX`].
     pub failed: Vec<Failure>,
     /// How many did not go.

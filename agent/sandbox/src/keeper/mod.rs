@@ -64,6 +64,8 @@ pub struct KeeperSettings {
     pub pruner: PrunerSettings,
     /// Which images are needed.
     pub images: ImageSettings,
+    /// Whether a pass that nobody asked for removes (yes).
+    pub mode: Mode,
     /// The time between two passes (60 s).
     pub pass_every: Duration,
     /// The time between two listings while the daemon is followed (5 min).
@@ -82,6 +84,7 @@ impl Default for KeeperSettings {
             limits: Limits::default(),
             pruner: PrunerSettings::default(),
             images: ImageSettings::default(),
+            mode: Mode::Real,
             pass_every: Duration::from_secs(60),
             resync_every: Duration::from_secs(5 * 60),
             quiet: Duration::from_secs(30),
@@ -311,7 +314,7 @@ impl Keeper {
             self.next_pass = now + self.settings.pass_every;
             if self.pass.is_none() {
                 self.order(Order {
-                    mode: Mode::Real,
+                    mode: self.settings.mode,
                     request: Request::default(),
                     reply: None,
                 });

@@ -12,8 +12,8 @@ use super::handle::{KeeperError, Reply};
 use super::view::{Daemon, Happening};
 use super::{Keeper, Stage};
 use crate::{
-    Attempt, Change, FAILURES_MAX, Failure, Fate, Meaning, Mode, Moment, PassReport, Reclaimable,
-    Removal, Request, Sessions, Step, Target, decide, full_of_live,
+    Attempt, Change, FAILURES_MAX, Failure, Fate, Id, Meaning, Mode, Moment, PassReport,
+    Reclaimable, Removal, Request, Sessions, Step, Target, decide, full_of_live,
 };
 
 /// How long the gateway may take to tell its sessions.
@@ -143,7 +143,9 @@ impl Keeper {
             step: self.step,
             seen,
             kept: seen,
+            names: self.names(&decided),
             removed: BTreeMap::new(),
+            stayed: BTreeMap::new(),
             spared: 0,
             failed: Vec::new(),
             failures: 0,
@@ -151,6 +153,18 @@ impl Keeper {
             full_of_live: full_of_live(&self.inventory, &self.limits, self.step, &decided, now),
             decided,
         }
+    }
+
+    /// The names of the sandboxes among these.
+    fn names(&self, removals: &[Removal]) -> BTreeMap<Id, String> {
+        let named = |removal: &Removal| match &removal.target {
+            Target::Container(id) => {
+                let sandbox = self.inventory.sandboxes.get(id)?;
+                Some((*id, sandbox.facts.name.clone()))
+            }
+            _ => None,
+        };
+        removals.iter().filter_map(named).collect()
     }
 
     /// What happened in a sandbox shortly before this process began is not known, so what is up counts as live.
@@ -347,9 +361,21 @@ fn count(attempt: &Attempt, report: &mut PassReport) {
         Fate::Live(_) | Fate::InUse => report.spared += 1,
         Fate::Gone | Fate::NotNeeded => {}
     }
+    if let Some(why) = stayed(fate) {
+        report.stayed.insert(removal.target.clone(), why);
+    }
     let went = matches!(fate, Fate::Removed(_) | Fate::Gone);
     if went && matches!(removal.target, Target::Container(_)) {
         report.kept = report.kept.saturating_sub(1);
+    }
+}
+
+fn stayed(fate: &Fate) -> Option<&'static str> {
+    match fate {
+        Fate::Live(_) => Some("it is live"),
+        Fate::InUse => Some("something uses it"),
+        Fate::NotNeeded => Some("the disk has room again"),
+        Fate::Removed(_) | Fate::Gone | Fate::Failed(_) => None,
     }
 }
 
