@@ -15,6 +15,7 @@ use crate::config::gateway::{Gateway, Presence};
 use crate::config::{self, Engine};
 use crate::gateway::{self, Child, OpenClaw, Patience, Protection, Tokens, follow};
 use crate::http::{self, Status};
+use crate::sandbox;
 use crate::secrets::{self, Bundle, Secrets, TokenFile};
 
 /// Everything that an operator sets.
@@ -40,6 +41,8 @@ pub struct Settings {
     pub tls: Option<std::path::PathBuf>,
     /// The gateway as our child.
     pub child: Option<supervisor::Settings>,
+    /// The sandboxes and their daemon, where this agent owns one.
+    pub sandbox: Option<sandbox::Settings>,
 }
 
 /// The agent, with its sockets open.
@@ -83,7 +86,7 @@ impl App {
             Arc::clone(&tokens),
         );
         let gateway: Arc<dyn Gateway> = Arc::new(Arc::new(gateway));
-        tasks.spawn(done(follow(link, Arc::clone(&tokens), presence)));
+        tasks.spawn(done(follow(link.clone(), Arc::clone(&tokens), presence)));
 
         let metrics = config::Metrics::register(&registry)?;
         let read_only = settings.protection == Protection::Mount;
@@ -103,6 +106,15 @@ impl App {
                 .context("the document's owner ended")
         });
 
+        let sandboxes = match settings.sandbox {
+            Some(settings) => {
+                let joined = sandbox::bind(settings, link, handle.clone(), &registry, &drain);
+                let (running, owner) = joined.await?;
+                kept(running, &drain, &mut tasks);
+                Some(owner)
+            }
+            None => None,
+        };
         let status = Status::new(handle.clone(), secrets, child, settings.protection);
         let bearer = Bearer::new(settings.tokens.clone(), agent_api::ACTOR_HEADER);
         Ok(Self {
@@ -110,7 +122,7 @@ impl App {
             tasks,
             api,
             probes,
-            api_routes: http::api(handle.clone(), status, &bearer),
+            api_routes: http::api(handle, status, sandboxes, &bearer),
             probe_routes: http::probes(readiness, registry),
             child: commands,
         })
@@ -224,6 +236,14 @@ fn secrets_of(
     let drain = drain.clone();
     tasks.spawn(done(secrets.run(drain)));
     Ok(Some(view))
+}
+
+/// One task for each part. Nothing waits for the daemon: an instance without sandboxes can serve.
+fn kept(running: sandbox::Running, drain: &Drain, tasks: &mut JoinSet<Result<()>>) {
+    tasks.spawn(done(running.keeper.run(drain.clone())));
+    if let Some(guard) = running.guard {
+        tasks.spawn(done(guard.run(drain.clone())));
+    }
 }
 
 /// The first signal drains the gateway, a second one hurries it.

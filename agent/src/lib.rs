@@ -2,7 +2,7 @@
 //!
 //! `cli` is what an operator types, `app` joins the components, `http` is the way in from
 //! outside. The components: `config` owns the document, `gateway` speaks to OpenClaw, `secrets`
-//! carries secrets over.
+//! carries secrets over, `sandbox` owns the daemon that the gateway's sandboxes run in.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
@@ -11,5 +11,6 @@ pub mod cli;
 mod config;
 mod gateway;
 mod http;
+mod sandbox;
 mod secrets;
 mod settings;

@@ -9,7 +9,7 @@ const EXIT_CODES: &str = "\
 Exit codes:
   0  done
   1  refused: the layers have problems, the change was refused or undone, there is no such
-     key or generation
+     key or generation, something could not be removed
   2  mistakes in words, environment or settings file; all are listed
   3  the agent or the state directory cannot be reached or used";
 
@@ -284,6 +284,44 @@ const VERBS: &[Verb] = &[
   pilotfish-agent pause off --settings /etc/pilotfish.json5",
         knobs: Knobs::These(REMEMBERED),
         words: |command| command.arg(Arg::new("duration").value_name("DURATION|off").required(true).help("Such as 15m; 24h at most")),
+    },
+    Verb {
+        name: "sandboxes",
+        about: "List the sandboxes of the gateway, and how their daemon is",
+        long: "LIVE says why a sandbox is removed by no rule. With --watch the list is shown anew every 2 s until it is \
+               interrupted; with --json too, as one line of JSON each time. Only a running agent knows: without --agent the \
+               one at --listen is asked.",
+        examples: "  \
+  pilotfish-agent sandboxes --settings /etc/pilotfish.json5
+  pilotfish-agent sandboxes --measure --json --agent http://127.0.0.1:18780 --token-file /tokens/read
+  pilotfish-agent sandboxes --watch --settings /etc/pilotfish.json5",
+        knobs: Knobs::These(CALL),
+        words: |command| {
+            let word = |name: &'static str| Arg::new(name).long(name).action(ArgAction::SetTrue);
+            command
+                .arg(word("watch").help("Show the list anew every 2 s"))
+                .arg(word("measure").help("Measure first what each running sandbox uses"))
+        },
+    },
+    Verb {
+        name: "prune",
+        about: "Remove what the limits say from the sandbox daemon, now",
+        long: "With --dry-run the decisions are shown and nothing is removed: exactly those that a pass at this moment would \
+               carry out. A live sandbox is never among them. Both take a token that may operate. Exit code 1 when \
+               something could not be removed.",
+        examples: "  \
+  # What would go, and why.
+  pilotfish-agent prune --dry-run --settings /etc/pilotfish.json5
+
+  # Also sandboxes that were made from an older configuration.
+  pilotfish-agent prune --stale --settings /etc/pilotfish.json5",
+        knobs: Knobs::These(CALL),
+        words: |command| {
+            let word = |name: &'static str| Arg::new(name).long(name).action(ArgAction::SetTrue);
+            command
+                .arg(word("dry-run").help("Only show what would be removed"))
+                .arg(word("stale").help("Also remove sandboxes of another configuration than the newest of their scope"))
+        },
     },
     Verb {
         name: "version",

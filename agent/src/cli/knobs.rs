@@ -6,11 +6,13 @@ use std::path::{Path, PathBuf};
 use clap::ArgMatches;
 use config_merge::{LayerName, Pattern};
 
-use crate::settings::{AGENT, CHILD, DOCUMENT, Given, Knob, duration, owner, parsed, word};
+use crate::settings::{
+    AGENT, CHILD, DOCUMENT, Given, Knob, SANDBOX, duration, owner, parsed, word,
+};
 use crate::{config, secrets};
 
 /// Every knob there is.
-pub(super) const ALL: [&[Knob]; 3] = [DOCUMENT, AGENT, CHILD];
+pub(super) const ALL: [&[Knob]; 4] = [DOCUMENT, AGENT, CHILD, SANDBOX];
 
 /// Mode of a document that only its owner reads.
 pub(super) const PRIVATE: u32 = 0o600;
@@ -86,7 +88,8 @@ fn layer(text: &str) -> Result<(LayerName, PathBuf), String> {
     }
 }
 
-fn mode(text: &str) -> Result<u32, String> {
+/// Permission bits.
+pub(super) fn mode(text: &str) -> Result<u32, String> {
     let mode = u32::from_str_radix(text, 8)
         .ok()
         .filter(|mode| mode & !0o777 == 0);

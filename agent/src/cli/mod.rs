@@ -19,7 +19,10 @@ mod nearest;
 mod paint;
 mod pinned;
 mod problems;
+mod prune;
 mod run;
+mod sandbox_knobs;
+mod sandboxes;
 mod state;
 mod supervise;
 mod table;
@@ -80,6 +83,8 @@ fn command(name: &str, matches: &ArgMatches) -> Result<Answer, Error> {
         "history" => history::history(matches, paint),
         "rollback" => change::rollback(matches),
         "pause" => change::pause(matches),
+        "sandboxes" => sandboxes::sandboxes(matches, paint),
+        "prune" => prune::prune(matches, paint),
         _ => Ok(answer::version(paint)),
     }
 }

@@ -10,7 +10,7 @@ use service::{Drain, LogFormat, LogSettings, Signals, TokenFiles};
 
 use super::answer::Answer;
 use super::error::Error;
-use super::{knobs, supervise};
+use super::{knobs, sandbox_knobs, supervise};
 use crate::app::{self, App};
 use crate::gateway::Patience;
 use crate::settings::{Given, Mistakes, parsed, word};
@@ -69,10 +69,15 @@ fn settings(matches: &ArgMatches) -> Result<(app::Settings, LogSettings), Mistak
     for name in ["out", "state"] {
         given.needed(name);
     }
-    let child = supervise::child(&given, matches, &config);
+    let mut child = supervise::child(&given, matches, &config);
     let child_owner = child
         .as_ref()
         .and_then(|child| supervise::share(child, &mut config));
+    let mut sandbox = sandbox_knobs::sandbox(&given, &config.state);
+    let guard = sandbox.as_mut().and_then(|sandbox| sandbox.guard.as_mut());
+    if let (Some(child), Some(guard)) = (&mut child, guard) {
+        supervise::guarded(child, guard);
+    }
     let log = LogSettings {
         filter: level(&given),
         format: format(&given),
@@ -92,6 +97,7 @@ fn settings(matches: &ArgMatches) -> Result<(app::Settings, LogSettings), Mistak
             operate: given.path("operate-token-file"),
         },
         tls: given.path("tls-dir"),
+        sandbox,
         child,
         config,
     };

@@ -71,6 +71,26 @@ fn user(given: &Given) -> Option<RunAs> {
     Some(RunAs { uid, gid })
 }
 
+/// The child's Docker is the guard, on a socket that is the child's where no setting says otherwise.
+pub(super) fn guarded(child: &mut Settings, guard: &mut guard::Settings) {
+    let mut host = std::ffi::OsString::from("unix://");
+    host.push(absolute(&guard.listen));
+    child.env.push(("DOCKER_HOST".into(), host));
+    if let (
+        Some(user),
+        guard::Owner {
+            uid: None,
+            gid: None,
+        },
+    ) = (&child.run_as, guard.owner)
+    {
+        guard.owner = guard::Owner {
+            uid: Some(user.uid),
+            gid: Some(user.gid),
+        };
+    }
+}
+
 /// Root writes, the child reads: its group has the document, its user the secrets.
 pub(super) fn share(child: &Settings, config: &mut config::Settings) -> Option<(u32, u32)> {
     let RunAs { uid, gid } = child.run_as.filter(|_| geteuid().is_root())?;

@@ -74,6 +74,11 @@ impl Way {
     }
 }
 
+/// The agent, for what only a running one knows.
+pub(super) fn agent(matches: &ArgMatches) -> Result<Agent, Error> {
+    Ok(plan(matches, State::Optional, |_, _| {})?.agent)
+}
+
 fn plan(
     matches: &ArgMatches,
     state: State,

@@ -8,6 +8,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::http::header::{CONTENT_TYPE, ETAG};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use sandbox::KeeperError;
 use serde::Serialize;
 
 use crate::config;
@@ -71,6 +72,24 @@ pub(super) enum Error {
     /// An answer that cannot be written as JSON.
     #[error("the answer cannot be written")]
     Encode(#[from] serde_json::Error),
+    /// This agent owns no sandbox daemon.
+    #[error("this agent owns no sandbox daemon; --docker-socket names one")]
+    NoDaemon,
+    /// The owner of the sandboxes said no.
+    #[error("{0}")]
+    Sandboxes(#[from] KeeperError),
+    /// What stands in the path is no id.
+    #[error("a sandbox is named by its full id of 64 hexadecimal digits")]
+    BadId,
+    /// Another name than the sandbox's.
+    #[error("force names another sandbox than this one; nothing was removed")]
+    WrongName,
+    /// Enough read already.
+    #[error("{max} readers follow the sandboxes already; try again later")]
+    TooManyReaders {
+        /// The limit.
+        max: usize,
+    },
     /// Nothing is there.
     #[error("nothing is at this path")]
     NoPath,
@@ -105,6 +124,11 @@ impl Error {
             Self::SlowBody { .. } => StatusCode::REQUEST_TIMEOUT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Encode(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Sandboxes(error) => refused(error),
+            Self::BadId => StatusCode::BAD_REQUEST,
+            Self::WrongName => StatusCode::CONFLICT,
+            Self::TooManyReaders { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NoDaemon => StatusCode::NOT_FOUND,
             Self::NoPath => StatusCode::NOT_FOUND,
             Self::NoMethod => StatusCode::METHOD_NOT_ALLOWED,
         }
@@ -130,6 +154,11 @@ impl Error {
             Self::Path(_) => "bad_path",
             Self::Wait { .. } | Self::Pause { .. } => "bad_duration",
             Self::Encode(_) => "encode",
+            Self::Sandboxes(error) => error.reason(),
+            Self::BadId => "bad_id",
+            Self::WrongName => "wrong_name",
+            Self::TooManyReaders { .. } => "too_many_readers",
+            Self::NoDaemon => "no_daemon",
             Self::NoPath => "not_found",
             Self::NoMethod => "method_not_allowed",
         }
@@ -203,6 +232,17 @@ fn status(error: &config::Error) -> StatusCode {
         // The caller did nothing wrong: our own files, or the layers that are already there.
         config::Error::MakeState { .. } | config::Error::Files(_) | config::Error::Layers(_) => {
             StatusCode::INTERNAL_SERVER_ERROR
+        }
+    }
+}
+
+fn refused(error: &KeeperError) -> StatusCode {
+    match error {
+        KeeperError::Unknown(_) => StatusCode::NOT_FOUND,
+        KeeperError::Live(_) | KeeperError::InUse => StatusCode::CONFLICT,
+        KeeperError::Failed(_) => StatusCode::BAD_GATEWAY,
+        KeeperError::DaemonDown { .. } | KeeperError::Busy | KeeperError::Ended => {
+            StatusCode::SERVICE_UNAVAILABLE
         }
     }
 }

@@ -12,6 +12,9 @@ mod etag;
 mod outcome;
 mod probes;
 mod routes;
+mod sandbox_events;
+mod sandbox_views;
+mod sandboxes;
 mod status;
 
 pub(crate) use routes::{api, probes};

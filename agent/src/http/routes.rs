@@ -2,30 +2,33 @@
 
 use agent_api::{
     PATH_CONFIG, PATH_CONFIG_DIFF, PATH_CONFIG_EXPLAIN, PATH_CONFIG_HISTORY, PATH_CONFIG_PAUSE,
-    PATH_CONFIG_ROLLBACK, PATH_CONFIG_USER, PATH_LIVEZ, PATH_METRICS, PATH_READYZ, PATH_STARTUPZ,
-    PATH_STATUS, WIRE_VERSION,
+    PATH_CONFIG_ROLLBACK, PATH_CONFIG_USER, PATH_LIVEZ, PATH_METRICS, PATH_READYZ, PATH_SANDBOX,
+    PATH_SANDBOXES, PATH_SANDBOXES_EVENTS, PATH_SANDBOXES_PRUNE, PATH_STARTUPZ, PATH_STATUS,
+    WIRE_VERSION,
 };
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderName, HeaderValue, header::CACHE_CONTROL};
 use axum::middleware::map_response;
 use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use axum::{Extension, Router};
 use prometheus::Registry;
 use service::{Bearer, ProcessMetrics, Readiness, Role};
 
 use super::decode::{BodyTime, MAX_BODY_BYTES};
 use super::error::Error;
-use super::{Status, change, config, probes as probe, status};
+use super::sandboxes::{self, Sandboxes};
+use super::{Status, change, config, probes as probe, sandbox_events, status};
 use crate::config::Handle;
+use crate::sandbox::Owner;
 
 /// Says on every answer which wire it speaks.
 const WIRE_HEADER: HeaderName = HeaderName::from_static("pilotfish-wire");
 
 /// The API. Whoever reads sees redacted values only; the user layer's text is not redacted, so it
 /// takes a token that could replace it.
-pub(crate) fn api(handle: Handle, status: Status, bearer: &Bearer) -> Router {
-    api_within(BodyTime::default(), handle, status, bearer)
+pub(crate) fn api(handle: Handle, status: Status, owner: Option<Owner>, bearer: &Bearer) -> Router {
+    api_within(BodyTime::default(), handle, status, owner, bearer)
 }
 
 /// The same, with a limit of its own for the time that a body takes.
@@ -33,23 +36,35 @@ pub(super) fn api_within(
     body_time: BodyTime,
     handle: Handle,
     status: Status,
+    owner: Option<Owner>,
     bearer: &Bearer,
 ) -> Router {
     let status = Router::new()
         .route(PATH_STATUS, get(status::get))
         .with_state(status);
+    let sandboxes = Sandboxes::new(owner);
+    let looks = Router::new()
+        .route(PATH_SANDBOXES, get(sandboxes::list))
+        .route(PATH_SANDBOXES_EVENTS, get(sandbox_events::follow))
+        .with_state(sandboxes.clone());
+    let removes = Router::new()
+        .route(PATH_SANDBOXES_PRUNE, post(sandboxes::prune))
+        .route(PATH_SANDBOX, delete(sandboxes::remove))
+        .with_state(sandboxes);
     let reads = Router::new()
         .route(PATH_CONFIG, get(config::document))
         .route(PATH_CONFIG_EXPLAIN, get(config::explain))
         .route(PATH_CONFIG_HISTORY, get(config::history))
         .route(PATH_CONFIG_DIFF, post(config::diff))
         .with_state(handle.clone())
-        .merge(status);
+        .merge(status)
+        .merge(looks);
     let operates = Router::new()
         .route(PATH_CONFIG_USER, get(config::user).put(change::put_user))
         .route(PATH_CONFIG_ROLLBACK, post(change::rollback))
         .route(PATH_CONFIG_PAUSE, post(change::pause))
-        .with_state(handle);
+        .with_state(handle)
+        .merge(removes);
     let routes = bearer
         .guard(reads, Role::Read)
         .merge(bearer.guard(operates, Role::Operate));

@@ -214,7 +214,13 @@ impl Stage {
             operate: Some(path("operate")),
         };
         Self {
-            api: api_within(BODY_TIME, handle, status, &Bearer::new(files, ACTOR_HEADER)),
+            api: api_within(
+                BODY_TIME,
+                handle,
+                status,
+                None,
+                &Bearer::new(files, ACTOR_HEADER),
+            ),
             probes: probes(readiness.clone(), registry),
             drain: Drain::new(Duration::from_secs(1)),
             readiness,

@@ -3,6 +3,8 @@
 //! A flag beats the environment, that beats the settings file, that beats the default. All
 //! mistakes come at once, each with the place it was made in.
 
+mod knobs;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -12,233 +14,10 @@ use std::time::Duration;
 use clap::ArgMatches;
 use serde_json::Value;
 
+pub use knobs::{AGENT, CHILD, DOCUMENT, Knob, SANDBOX};
+
 /// The settings file is small; a larger one is something else.
 const MAX_FILE_BYTES: u64 = 256 << 10;
-
-/// One knob.
-pub struct Knob {
-    /// Its name: `--name`, `PILOTFISH_NAME`, `name:` in the settings file.
-    pub name: &'static str,
-    /// What a value looks like.
-    pub value: &'static str,
-    /// The default, as it would be written; empty for none.
-    pub default: &'static str,
-    /// What it does.
-    pub help: &'static str,
-    /// Whether it may be given more than once.
-    pub many: bool,
-}
-
-const fn knob(
-    name: &'static str,
-    value: &'static str,
-    default: &'static str,
-    help: &'static str,
-) -> Knob {
-    Knob {
-        name,
-        value,
-        default,
-        help,
-        many: false,
-    }
-}
-
-const fn many(
-    name: &'static str,
-    value: &'static str,
-    default: &'static str,
-    help: &'static str,
-) -> Knob {
-    Knob {
-        name,
-        value,
-        default,
-        help,
-        many: true,
-    }
-}
-
-/// Where the layers lie and the document goes: what every command needs.
-pub const DOCUMENT: &[Knob] = &[
-    many(
-        "layer",
-        "NAME=PATH",
-        "",
-        "A layer: base, plan, user or policy; a JSON5 file, or a directory of them in name order. Repeat it",
-    ),
-    knob(
-        "locks",
-        "FILE",
-        "",
-        "Locks and bounds that bind the user and runtime layers",
-    ),
-    knob("out", "FILE", "", "The gateway's document"),
-    knob(
-        "state",
-        "DIR",
-        "",
-        "The agent's own directory: ledger, last good layers, quarantine",
-    ),
-    knob(
-        "secrets",
-        "DIR",
-        "",
-        "A mounted Secret: one file for each secret",
-    ),
-    knob(
-        "secrets-out",
-        "FILE",
-        "",
-        "The one file with all secrets that the gateway's file provider reads; put it on tmpfs",
-    ),
-    knob(
-        "document-mode",
-        "OCTAL",
-        "0600",
-        "Mode of the document's file",
-    ),
-    knob(
-        "document-owner",
-        "UID:GID",
-        "",
-        "Owner of the document and the secrets file, when not our own user",
-    ),
-];
-
-/// How the agent lives.
-pub const AGENT: &[Knob] = &[
-    knob(
-        "listen",
-        "ADDR:PORT",
-        "127.0.0.1:18780",
-        "The API. Loopback by default; in a pod say 0.0.0.0:18780",
-    ),
-    knob(
-        "probe-listen",
-        "ADDR:PORT",
-        "127.0.0.1:18781",
-        "/startupz /livez /readyz /metrics: no secrets, no token",
-    ),
-    knob(
-        "read-token-file",
-        "FILE",
-        "",
-        "Bearer tokens that may look, one a line; read again when it changes",
-    ),
-    knob(
-        "operate-token-file",
-        "FILE",
-        "",
-        "Bearer tokens that may change things, one a line; read again when it changes",
-    ),
-    knob(
-        "tls-dir",
-        "DIR",
-        "",
-        "A mounted Secret with tls.crt and tls.key for the API; read again when it changes",
-    ),
-    knob(
-        "gateway-token-file",
-        "FILE",
-        "",
-        "The gateway's shared token [default: gateway-token in --secrets]",
-    ),
-    knob(
-        "gateway-version",
-        "VERSION",
-        "",
-        "The gateway's version, where it is known before it starts",
-    ),
-    knob(
-        "protection",
-        "WORD",
-        "none",
-        "What keeps the gateway from writing its document: mount (a read-only mount), switch (OPENCLAW_CONFIG_READONLY=1) or none. Only then is it asked to check a candidate",
-    ),
-    knob(
-        "drift",
-        "WORD",
-        "enforce",
-        "What is done with somebody else's edit of the document: enforce puts it back, shared adopts the allowed paths",
-    ),
-    many(
-        "shared-path",
-        "PATH",
-        "plugins.entries,meta",
-        "In shared mode: a path whose edits by the gateway become the runtime layer. Repeat it",
-    ),
-    knob(
-        "probation",
-        "DURATION",
-        "15s",
-        "How long a proved change must not make things worse before it is the last good one",
-    ),
-    knob(
-        "hot-deadline",
-        "DURATION",
-        "10s",
-        "How long the gateway may take to apply a change while it runs",
-    ),
-    knob(
-        "restart-deadline",
-        "DURATION",
-        "90s",
-        "How long it may take over a restart: its own cool-down of 30 s and a minute",
-    ),
-    knob(
-        "absent-after",
-        "DURATION",
-        "300s",
-        "How long an absent gateway is waited for before that is reported",
-    ),
-    knob(
-        "quiet",
-        "DURATION",
-        "200ms",
-        "How long a layer must stand still before it is refused",
-    ),
-    knob(
-        "poll",
-        "DURATION",
-        "5s",
-        "How often layers are looked at where inotify does not work",
-    ),
-    knob(
-        "log-level",
-        "LEVEL",
-        "info",
-        "error, warn, info, debug or trace",
-    ),
-    knob(
-        "log-format",
-        "WORD",
-        "auto",
-        "text, json, or auto: text on a terminal",
-    ),
-];
-
-/// How the gateway lives when it is our child (`run -- COMMAND…`).
-pub const CHILD: &[Knob] = &[
-    knob(
-        "child-user",
-        "UID:GID",
-        "",
-        "The user that the gateway runs as; needs root",
-    ),
-    knob(
-        "drain",
-        "DURATION",
-        "330s",
-        "How long the gateway may take to end after SIGTERM",
-    ),
-    knob(
-        "console",
-        "WORD",
-        "echo",
-        "Where its output goes besides the spool: echo copies it to our stdout, spool does not",
-    ),
-];
 
 /// A mistake in the settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -290,7 +69,7 @@ impl Given {
             }
             values.insert(knob.name, given);
         }
-        let known: Vec<&str> = [DOCUMENT, AGENT, CHILD]
+        let known: Vec<&str> = [DOCUMENT, AGENT, CHILD, SANDBOX]
             .iter()
             .copied()
             .flatten()
@@ -490,6 +269,25 @@ pub fn owner(text: &str) -> Result<(u32, u32), String> {
     ids.ok_or_else(|| format!("{text:?} is no UID:GID; write such as 1000:1000"))
 }
 
+/// Reads an amount of bytes such as `512MiB`; units are powers of 1024.
+pub fn bytes(text: &str) -> Result<u64, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = text[digits.len()..].to_ascii_lowercase();
+    let factor = match unit.strip_suffix('b').unwrap_or(&unit) {
+        "" => Some(0),
+        "k" | "ki" => Some(10),
+        "m" | "mi" => Some(20),
+        "g" | "gi" => Some(30),
+        "t" | "ti" => Some(40),
+        _ => None,
+    };
+    let amount = digits.parse::<u64>().ok();
+    let bytes = amount
+        .zip(factor)
+        .and_then(|(amount, shift)| amount.checked_mul(1 << shift));
+    bytes.ok_or_else(|| format!("{text:?} is no amount of bytes; write such as 512MiB or 20GiB"))
+}
+
 /// Reads one of the words of an enum.
 pub fn word<T: clap::ValueEnum>(text: &str) -> Result<T, String> {
     T::from_str(text, true).map_err(|_| {
@@ -499,4 +297,26 @@ pub fn word<T: clap::ValueEnum>(text: &str) -> Result<T, String> {
             .collect();
         format!("{text:?} is not one of {}", words.join(", "))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_have_units_of_1024() {
+        for (text, amount) in [
+            ("7", 7),
+            ("7b", 7),
+            ("2k", 2048),
+            ("512MiB", 512 << 20),
+            ("20g", 20 << 30),
+            ("1TB", 1 << 40),
+        ] {
+            assert_eq!(bytes(text), Ok(amount), "{text}");
+        }
+        for text in ["", "MiB", "1.5g", "-1", "1 g", "1x", "99999999999t", "1kk"] {
+            assert!(bytes(text).is_err(), "{text}");
+        }
+    }
 }

@@ -1,0 +1,271 @@
+//! From what was given to the settings of the sandbox component.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use clap::ValueEnum;
+use sandbox::{
+    DockerSettings, ImageLimits, ImageSettings, KeeperSettings, Limits, Mode, PrunerSettings,
+    Watermarks,
+};
+
+use super::knobs::{mode, time};
+use crate::sandbox::{Pruning, Settings};
+use crate::settings::{Given, bytes, owner, parsed, word};
+
+/// A switch.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Switch {
+    On,
+    Off,
+}
+
+/// Whose the daemon is.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Daemon {
+    Own,
+    Shared,
+}
+
+/// The settings; none without a daemon. A mistake is noted either way.
+pub(super) fn sandbox(given: &Given, state: &Path) -> Option<Settings> {
+    let gateway = given.path("gateway-state");
+    let skills = gateway.map(|state| state.join("sandbox/skills-workspaces"));
+    let own = given.read("sandbox-daemon", word::<Daemon>) == Some(Daemon::Own);
+    let keeper = keeper(given, own, skills.clone());
+    let socket = given.path("docker-socket")?;
+    let guard = guard(given, &socket, &keeper);
+    Some(Settings {
+        keeper,
+        docker: DockerSettings {
+            socket,
+            skills,
+            daemon_is_ours: own,
+        },
+        guard,
+        state: state.to_path_buf(),
+    })
+}
+
+fn keeper(given: &Given, own: bool, skills: Option<PathBuf>) -> KeeperSettings {
+    let images = images(given);
+    let repositories = given.all("sandbox-image", repository);
+    let pruning: Pruning = given.read("sandbox-prune", word).unwrap_or_default();
+    let watermarks = watermarks(given);
+    for problem in watermarks.problems() {
+        given.mistake("--sandbox-watermarks", &problem);
+    }
+    KeeperSettings {
+        mode: match pruning {
+            Pruning::On => Mode::Real,
+            Pruning::Off => Mode::Dry,
+        },
+        limits: Limits {
+            idle: time(given, "sandbox-idle"),
+            max_age: time(given, "sandbox-max-age"),
+            max_count: count(given, "sandbox-max-count"),
+            max_per_scope: count(given, "sandbox-max-per-scope"),
+            exited_after: time(given, "sandbox-exited-after"),
+            orphan_grace: time(given, "sandbox-orphan-grace"),
+            images: ImageLimits {
+                repositories: repositories.into_iter().collect(),
+                pinned: images.pins.keys().cloned().collect(),
+                ..ImageLimits::default()
+            },
+            daemon_is_ours: own,
+            watermarks,
+            ..Limits::default()
+        },
+        pruner: PrunerSettings {
+            grace: time(given, "sandbox-grace"),
+            ..PrunerSettings::default()
+        },
+        images,
+        data_root: given.path("docker-data-root"),
+        skills,
+        ..KeeperSettings::default()
+    }
+}
+
+fn images(given: &Given) -> ImageSettings {
+    let mut pins = BTreeMap::new();
+    for (name, id) in given.all("sandbox-image-pin", pin) {
+        if pins.insert(name, id).is_some() {
+            given.mistake("--sandbox-image-pin", "an image is pinned once");
+        }
+    }
+    ImageSettings {
+        archives: given.all("sandbox-image-archive", |text| Ok(PathBuf::from(text))),
+        pull: pulls(given),
+        pins,
+        ..ImageSettings::default()
+    }
+}
+
+fn pulls(given: &Given) -> bool {
+    given.read("sandbox-image-pull", word::<Switch>) == Some(Switch::On)
+}
+
+fn guard(given: &Given, daemon: &Path, keeper: &KeeperSettings) -> Option<guard::Settings> {
+    let roots = roots(given);
+    let (uid, gid) = given.read("guard-owner", owner).unzip();
+    let pull = match keeper.images.pull {
+        true => guard::Allowance::Allowed,
+        false => guard::Allowance::Refused,
+    };
+    let settings = guard::Settings {
+        listen: given.path("guard-socket").unwrap_or_default(),
+        mode: given.read("guard-mode", mode).unwrap_or(0o660),
+        owner: guard::Owner { uid, gid },
+        daemon: daemon.to_path_buf(),
+        images: keeper.limits.images.repositories.iter().cloned().collect(),
+        memory_bytes: given
+            .read("sandbox-memory", bytes)
+            .and_then(|n| n.try_into().ok()),
+        nano_cpus: given.read("sandbox-cpus", nano_cpus),
+        pids: given.read("sandbox-pids", above_zero),
+        pull,
+        roots,
+        ..guard::Settings::default()
+    };
+    if given.read("guard", word::<Switch>) == Some(Switch::Off) {
+        return None;
+    }
+    if settings.roots.is_empty() {
+        given.mistake(
+            "--guard",
+            "needs --gateway-state DIR or --workspace-root DIR: without one no sandbox can mount its workspace",
+        );
+    }
+    Some(settings)
+}
+
+/// The gateway's own folders that sandboxes mount, and those that are named besides.
+fn roots(given: &Given) -> Vec<guard::Root> {
+    use guard::Access::{ReadOnly, ReadWrite};
+    let root = |path, access| guard::Root { path, access };
+    let state = given.path("gateway-state");
+    let own = state.into_iter().flat_map(|state| {
+        [
+            root(state.join("workspace"), ReadWrite),
+            root(state.join("sandboxes"), ReadWrite),
+            root(state.join("sandbox"), ReadOnly),
+        ]
+    });
+    let named = given.all("workspace-root", |text| {
+        Ok(match text.strip_suffix(":ro") {
+            Some(path) => root(path.into(), ReadOnly),
+            None => root(text.into(), ReadWrite),
+        })
+    });
+    own.chain(named).collect()
+}
+
+fn watermarks(given: &Given) -> Watermarks {
+    let marks = given.read("sandbox-watermarks", percents);
+    let [low, high, very_high, critical] = marks.unwrap_or([70.0, 80.0, 90.0, 95.0]);
+    Watermarks {
+        low,
+        high,
+        very_high,
+        critical,
+        budget_bytes: given.read("sandbox-disk-budget", bytes),
+        ..Watermarks::default()
+    }
+}
+
+/// How many; nothing for zero, which is any number.
+fn count(given: &Given, name: &'static str) -> Option<usize> {
+    given.read(name, parsed::<usize>).filter(|count| *count > 0)
+}
+
+fn percents(text: &str) -> Result<[f64; 4], String> {
+    let marks: Result<Vec<f64>, _> = text.split('/').map(|mark| mark.trim().parse()).collect();
+    let marks = marks.ok().and_then(|marks| marks.try_into().ok());
+    marks.ok_or_else(|| format!("{text:?} is not four percents; write such as 70/80/90/95"))
+}
+
+fn nano_cpus(text: &str) -> Result<i64, String> {
+    let cpus = text.parse::<f64>().ok();
+    let known = cpus.filter(|cpus| *cpus >= 0.001 && *cpus <= 4096.0);
+    // Far below 2^53.
+    let nano = known.map(|cpus| (cpus * 1e9).round() as i64);
+    nano.ok_or_else(|| format!("{text:?} is no number of CPUs; write such as 0.5"))
+}
+
+fn above_zero(text: &str) -> Result<i64, String> {
+    let number = text.parse().ok().filter(|number| *number > 0);
+    number.ok_or_else(|| format!("{text:?} is no number above zero"))
+}
+
+fn repository(text: &str) -> Result<String, String> {
+    let last = text.rsplit('/').next().unwrap_or_default();
+    if last.is_empty() || last.contains([':', '@']) {
+        return Err(format!(
+            "{text:?} is no repository; write its name without a tag, such as openclaw-sandbox"
+        ));
+    }
+    Ok(text.to_owned())
+}
+
+fn pin(text: &str) -> Result<(String, String), String> {
+    let known = |(name, id): &(&str, &str)| {
+        let digits = id.trim_start_matches("sha256:");
+        !name.is_empty() && digits.len() == 64 && digits.bytes().all(|b| b.is_ascii_hexdigit())
+    };
+    let found = text.rsplit_once('=').filter(known);
+    found
+        .map(|(name, id)| (name.to_owned(), id.to_owned()))
+        .ok_or_else(|| format!("{text:?} is no NAME=ID; the id has 64 hexadecimal digits"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn watermarks_are_four_numbers() {
+        assert_eq!(percents("70/80/90/95").unwrap(), [70.0, 80.0, 90.0, 95.0]);
+        for text in ["", "70", "70/80/90", "70/80/90/95/99", "a/b/c/d"] {
+            assert!(percents(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn cpus_are_parts_of_one_or_more() {
+        for (text, nano) in [
+            ("0.5", 500_000_000),
+            ("2", 2_000_000_000),
+            ("0.001", 1_000_000),
+        ] {
+            assert_eq!(nano_cpus(text), Ok(nano), "{text}");
+        }
+        for text in ["", "0", "-1", "inf", "NaN", "1e9", "half"] {
+            assert!(nano_cpus(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_pin_names_an_image_and_its_id() {
+        let id = "0f".repeat(32);
+        let pinned = pin(&format!("registry:5000/a:b=sha256:{id}")).unwrap();
+        assert_eq!(
+            pinned,
+            ("registry:5000/a:b".to_owned(), format!("sha256:{id}"))
+        );
+        assert!(pin(&format!("a:b={id}")).is_ok());
+        for text in ["a:b", "a:b=", "a:b=0f", "=0f", &format!("={id}")] {
+            assert!(pin(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_repository_has_no_tag() {
+        for text in ["openclaw-sandbox", "registry:5000/team/sandbox"] {
+            assert!(repository(text).is_ok(), "{text}");
+        }
+        for text in ["", "a:b", "a/", "a@sha256:0f"] {
+            assert!(repository(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,325 @@
+//! The sandbox component's domain as wire types.
+
+use std::collections::{BTreeMap, HashMap};
+
+use agent_api::{
+    DaemonState, DaemonView, DiskStep, DiskView, ImageState, ImageView, LiveView, PassView,
+    RemovalKind, RemovalOutcome, RemovalReason, RemovalView, SandboxKind, SandboxState,
+    SandboxView, SandboxesResponse, ScopeKind, UsageView,
+};
+use jiff::Timestamp;
+use sandbox::{
+    Clock, Daemon, Disk, Id, Kind, Meaning, Mode, Moment, PassReport, Presence, Reason, Removal,
+    Scope, Shown, State, Step, Target, Usage, View, Why,
+};
+
+use crate::sandbox::Owner;
+
+/// What an agent without a daemon answers.
+pub(super) fn nobody() -> SandboxesResponse {
+    SandboxesResponse {
+        daemon: DaemonView {
+            state: DaemonState::Off,
+            version: None,
+            api: None,
+            since: None,
+            reason: Some("no --docker-socket is set".to_owned()),
+        },
+        disk: None,
+        images: Vec::new(),
+        sandboxes: Vec::new(),
+        last_pass: None,
+    }
+}
+
+/// How things stand, and what would go.
+pub(super) fn response(view: &View, owner: &Owner, plan: Option<&PassReport>) -> SandboxesResponse {
+    SandboxesResponse {
+        daemon: daemon_view(&view.daemon, &owner.clock),
+        disk: view.disk.map(|disk| disk_view(disk, view, owner)),
+        images: view.images.iter().map(image_view).collect(),
+        sandboxes: sandbox_views(view, &owner.clock, plan),
+        last_pass: view
+            .last_pass
+            .as_ref()
+            .map(|pass| pass_view(pass, &owner.clock)),
+    }
+}
+
+/// Every sandbox, the newest first.
+pub(super) fn sandbox_views(
+    view: &View,
+    clock: &Clock,
+    plan: Option<&PassReport>,
+) -> Vec<SandboxView> {
+    let planned = planned(plan);
+    let mut shown: Vec<&Shown> = view.sandboxes.iter().collect();
+    shown.sort_by_key(|shown| std::cmp::Reverse(shown.sandbox.created));
+    let now = clock.now();
+    let each = |shown: &Shown| SandboxView {
+        planned: planned.get(&shown.sandbox.facts.id).copied(),
+        ..sandbox_view(shown, clock, now)
+    };
+    shown.into_iter().map(each).collect()
+}
+
+fn planned(plan: Option<&PassReport>) -> HashMap<Id, RemovalReason> {
+    let decided = plan.map(|plan| plan.decided.iter());
+    let container = |removal: &Removal| match removal.target {
+        Target::Container(id) => Some((id, reason(removal.reason))),
+        _ => None,
+    };
+    decided
+        .into_iter()
+        .flatten()
+        .filter_map(container)
+        .collect()
+}
+
+fn sandbox_view(shown: &Shown, clock: &Clock, now: Moment) -> SandboxView {
+    let sandbox = &shown.sandbox;
+    let facts = &sandbox.facts;
+    SandboxView {
+        id: facts.id.to_string(),
+        name: facts.name.clone(),
+        scope: scope_kind(&facts.scope),
+        session: facts.scope.session().map(ToOwned::to_owned),
+        kind: match facts.kind {
+            Kind::Tool => SandboxKind::Tool,
+            Kind::Browser => SandboxKind::Browser,
+        },
+        state: state(sandbox.state),
+        created_at: time(clock, sandbox.created),
+        last_active_at: time(clock, sandbox.last_active),
+        idle_seconds: now.since(sandbox.last_active).as_secs(),
+        live: shown.live.map(live_view),
+        execs: number(sandbox.execs.len()),
+        config_hash: facts.config_hash.clone(),
+        image: facts.image.name.clone(),
+        memory_limit_bytes: facts.memory_limit,
+        cpus: facts.cpus,
+        usage: sandbox.usage.map(usage_view),
+        planned: None,
+    }
+}
+
+fn scope_kind(scope: &Scope) -> ScopeKind {
+    match scope {
+        Scope::Session { .. } => ScopeKind::Session,
+        Scope::Agent { .. } => ScopeKind::Agent,
+        Scope::Shared { .. } => ScopeKind::Shared,
+        Scope::Unknown => ScopeKind::Unknown,
+    }
+}
+
+fn usage_view(usage: Usage) -> UsageView {
+    UsageView {
+        memory_bytes: usage.memory_bytes,
+        cpu_seconds: usage.cpu_seconds,
+        written_bytes: usage.written_bytes,
+    }
+}
+
+fn live_view(why: Why) -> LiveView {
+    match why {
+        Why::Exec => LiveView::Exec,
+        Why::Run => LiveView::Run,
+        Why::Recent { ago } => LiveView::Recent {
+            ago_seconds: ago.as_secs(),
+        },
+        Why::Creating => LiveView::Creating,
+    }
+}
+
+fn daemon_view(daemon: &Daemon, clock: &Clock) -> DaemonView {
+    let (version, api, since, reason) = match daemon {
+        Daemon::Unknown => (None, None, None, None),
+        Daemon::Up(version) => (
+            Some(version.version.clone()),
+            Some(version.api.clone()),
+            None,
+            None,
+        ),
+        Daemon::Down { since, why } => (None, None, Some(time(clock, *since)), Some(why.clone())),
+    };
+    DaemonView {
+        state: daemon_state(daemon),
+        version,
+        api,
+        since,
+        reason,
+    }
+}
+
+/// Whether the daemon answers.
+pub(super) fn daemon_state(daemon: &Daemon) -> DaemonState {
+    match daemon {
+        Daemon::Unknown => DaemonState::Starting,
+        Daemon::Up(_) => DaemonState::Up,
+        Daemon::Down { .. } => DaemonState::Down,
+    }
+}
+
+fn disk_view(disk: Disk, view: &View, owner: &Owner) -> DiskView {
+    DiskView {
+        used_bytes: disk.bytes.used,
+        total_bytes: disk.bytes.total,
+        used_inodes: disk.inodes.used,
+        total_inodes: disk.inodes.total,
+        step: step(view.step),
+        budget_bytes: owner.budget_bytes,
+        full_of_live: view.full_of_live,
+    }
+}
+
+fn image_view((name, presence): (&String, &Presence)) -> ImageView {
+    let (state, id, problems) = match presence {
+        Presence::Present { id } => (ImageState::Present, Some(id), Vec::new()),
+        Presence::Unfit { id, lacks } => {
+            let lacks = lacks
+                .iter()
+                .map(|lack| format!("it lacks: {}", lack.as_str()));
+            (ImageState::Unfit, Some(id), lacks.collect())
+        }
+        Presence::Mismatch { id } => {
+            let why = "it is not the pinned one".to_owned();
+            (ImageState::Mismatch, Some(id), vec![why])
+        }
+        Presence::Missing { why } => (ImageState::Missing, None, vec![why.clone()]),
+    };
+    ImageView {
+        name: name.clone(),
+        id: id.cloned(),
+        state,
+        problems,
+    }
+}
+
+/// A pass with every removal that it decided.
+pub(super) fn pass_view(report: &PassReport, clock: &Clock) -> PassView {
+    let failed: HashMap<&Target, &str> = report
+        .failed
+        .iter()
+        .map(|failure| (&failure.target, failure.message.as_str()))
+        .collect();
+    let removal = |removal: &Removal| RemovalView {
+        outcome: outcome(removal, report, &failed),
+        ..removal_view(&removal.target, removal.reason, &report.names)
+    };
+    PassView {
+        at: time(clock, report.began),
+        dry_run: report.mode == Mode::Dry,
+        seen: number(report.seen),
+        kept: number(report.kept),
+        removals: report.decided.iter().map(removal).collect(),
+        failed: number(report.failures),
+        bytes_freed: report.bytes_freed,
+        duration_seconds: report.took.as_secs_f64(),
+    }
+}
+
+fn outcome(
+    removal: &Removal,
+    report: &PassReport,
+    failed: &HashMap<&Target, &str>,
+) -> RemovalOutcome {
+    if report.mode == Mode::Dry {
+        return RemovalOutcome::Planned;
+    }
+    if let Some(why) = report.stayed.get(&removal.target) {
+        return RemovalOutcome::Kept {
+            why: (*why).to_owned(),
+        };
+    }
+    match failed.get(&removal.target) {
+        Some(why) => RemovalOutcome::Failed {
+            why: (*why).to_owned(),
+        },
+        None => RemovalOutcome::Removed,
+    }
+}
+
+/// A thing that goes, as it is when it is gone.
+pub(super) fn removal_view(
+    target: &Target,
+    why: Reason,
+    names: &BTreeMap<Id, String>,
+) -> RemovalView {
+    let (kind, name, id) = match target {
+        Target::Container(id) => {
+            let name = names.get(id).cloned().unwrap_or_default();
+            (RemovalKind::Container, name, Some(id.to_string()))
+        }
+        Target::Image(id) => (RemovalKind::Image, String::new(), Some(id.clone())),
+        Target::Network(id) => (RemovalKind::Network, String::new(), Some(id.clone())),
+        Target::Volume(name) => (RemovalKind::Volume, name.clone(), None),
+        Target::Folder(name) => (RemovalKind::Folder, name.clone(), None),
+        Target::Layers => (RemovalKind::Layers, String::new(), None),
+        Target::BuildCache { .. } => (RemovalKind::BuildCache, String::new(), None),
+    };
+    RemovalView {
+        kind,
+        name,
+        id,
+        reason: reason(why),
+        outcome: RemovalOutcome::Removed,
+        bytes_freed: None,
+    }
+}
+
+/// A thing that did not go.
+pub(super) fn failed_view(target: &Target, why: Reason, meaning: Meaning) -> RemovalView {
+    RemovalView {
+        outcome: RemovalOutcome::Failed {
+            why: meaning.as_str().to_owned(),
+        },
+        ..removal_view(target, why, &BTreeMap::new())
+    }
+}
+
+/// Why something goes.
+pub(super) fn reason(reason: Reason) -> RemovalReason {
+    match reason {
+        Reason::Exited => RemovalReason::Exited,
+        Reason::Orphan => RemovalReason::Orphan,
+        Reason::Age => RemovalReason::Age,
+        Reason::Count => RemovalReason::Count,
+        Reason::Idle => RemovalReason::Idle,
+        Reason::Stale => RemovalReason::Stale,
+        Reason::Unused => RemovalReason::Unused,
+        Reason::Asked => RemovalReason::Asked,
+    }
+}
+
+/// The state of a sandbox.
+pub(super) fn state(state: State) -> SandboxState {
+    match state {
+        State::Created => SandboxState::Created,
+        State::Running => SandboxState::Running,
+        State::Paused => SandboxState::Paused,
+        State::Restarting => SandboxState::Restarting,
+        State::Removing => SandboxState::Removing,
+        State::Exited => SandboxState::Exited,
+        State::Dead => SandboxState::Dead,
+    }
+}
+
+/// How strict the disk makes the rules.
+pub(super) fn step(step: Step) -> DiskStep {
+    match step {
+        Step::Normal => DiskStep::Normal,
+        Step::Tight => DiskStep::Tight,
+        Step::Strict => DiskStep::Strict,
+        Step::Critical => DiskStep::Critical,
+    }
+}
+
+/// A moment as the wire has times.
+pub(super) fn time(clock: &Clock, moment: Moment) -> String {
+    let time = Timestamp::from_millisecond(clock.unix_ms(moment));
+    time.unwrap_or(Timestamp::UNIX_EPOCH).to_string()
+}
+
+pub(super) fn number(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
+}

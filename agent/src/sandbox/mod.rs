@@ -1,0 +1,86 @@
+//! The owner of the sandbox daemon, joined to the gateway beside it.
+//!
+//! In: what the gateway says of its sessions, which images its document names, and every exec that passes the guard. Out:
+//! what the crate `sandbox` needs to decide, and one account of activity for both. It decides nothing itself.
+
+mod account;
+mod asked;
+mod settings;
+mod watched;
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use openclaw::LinkHandle;
+use prometheus::Registry;
+use service::Drain;
+
+use account::Account;
+use asked::Asked;
+use guard::Guard;
+use sandbox::{Activity, Clock, Docker, Handle, Keeper, Parts, Past};
+use watched::Watched;
+
+pub use settings::{Pruning, Settings};
+
+use crate::config;
+
+/// What others need of the owner: the way to it, its clock, and when to let go.
+#[derive(Clone)]
+pub struct Owner {
+    /// Views, events and commands.
+    pub handle: Handle,
+    /// What its moments are told by.
+    pub clock: Clock,
+    /// The daemon's share of the disk.
+    pub budget_bytes: Option<u64>,
+    /// Streams end with it.
+    pub drain: Drain,
+}
+
+/// The parts that run.
+pub struct Running {
+    /// Keeps the sandboxes.
+    pub keeper: Keeper,
+    /// Serves the gateway's Docker socket, where that is switched on.
+    pub guard: Option<Guard>,
+}
+
+/// Makes owner and guard, with the guard's socket open. The daemon need not be there yet.
+pub async fn bind(
+    settings: Settings,
+    link: LinkHandle,
+    document: config::Handle,
+    registry: &Registry,
+    drain: &Drain,
+) -> Result<(Running, Owner)> {
+    let past = Past::read(&settings.state);
+    let clock = past.clock();
+    let exact = settings.guard.is_some();
+    let activity = exact.then(|| Activity::new(move || clock.now()));
+    let guard = match (settings.guard, &activity) {
+        (Some(settings), Some(activity)) => {
+            let metrics = guard::Metrics::register(registry)?;
+            let account = Arc::new(Account::new(activity.clone()));
+            let guard = Guard::bind(settings, account, metrics).await;
+            Some(guard.context("the guard of the sandbox daemon cannot start")?)
+        }
+        _ => None,
+    };
+    let budget_bytes = settings.keeper.limits.watermarks.budget_bytes;
+    let parts = Parts {
+        engine: Arc::new(Docker::new(settings.docker, clock)),
+        gateway: Arc::new(Asked::new(link, Watched::new(document), clock)),
+        activity,
+        past,
+        metrics: sandbox::Metrics::register(registry)?,
+    };
+    let (keeper, handle) = Keeper::new(settings.keeper, parts);
+    let owner = Owner {
+        handle,
+        clock,
+        budget_bytes,
+        drain: drain.clone(),
+    };
+    Ok((Running { keeper, guard }, owner))
+}
