@@ -78,10 +78,10 @@ fn row(knob: &str) -> String {
 
 #[test]
 fn every_setting_has_its_row() {
-    let settings = read("agent/src/settings.rs");
+    let settings = read("agent/src/settings/knobs.rs");
     let document = read("docs/settings.md");
     let mut count = 0;
-    for table in ["DOCUMENT", "AGENT", "CHILD"] {
+    for table in ["DOCUMENT", "AGENT", "CHILD", "SANDBOX"] {
         let from = settings.find(&format!("pub const {table}: ")).unwrap();
         let end = settings[from..].find("\n];").unwrap() + from;
         let knobs = settings[from..end].replace("many(", "knob(");
@@ -128,12 +128,14 @@ fn every_code_of_an_error_is_described() {
     let bearer = read("agent/service/src/bearer.rs");
     let problems = read("agent/merge/src/problem.rs");
     let files = read("agent/durable/src/error.rs");
+    let sandboxes = read("agent/sandbox/src/keeper/handle.rs");
     let reasons = |source| literals(item(source, "fn reason(")).into_iter();
     let refusals = literals(item(&bearer, "fn words")).into_iter();
     let kinds = literals(item(&problems, "pub fn as_str")).into_iter();
     let codes: Vec<&str> = reasons(&http)
         .chain(reasons(&config))
         .chain(reasons(&files))
+        .chain(reasons(&sandboxes))
         .chain(refusals.filter(|text| is_word(text)))
         .chain(kinds.filter(|text| is_word(text)))
         .collect();
@@ -182,6 +184,17 @@ fn every_word_of_the_wire_is_described() {
         "WatchMode",
         "ChildState",
         "Wait",
+        "DaemonState",
+        "DiskStep",
+        "ImageState",
+        "LiveView",
+        "RemovalKind",
+        "RemovalOutcome",
+        "RemovalReason",
+        "SandboxEvent",
+        "SandboxKind",
+        "SandboxState",
+        "ScopeKind",
     ] {
         let words = variants(item(&wire, &format!("pub enum {name} ")));
         assert!(words.len() > 2, "{name}: {words:?}");

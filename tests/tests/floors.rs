@@ -19,19 +19,24 @@ const CRATES: &[(&str, &str, u8)] = &[
     ("agent/watch", "watch", 0),
     ("agent/openclaw", "openclaw", 0),
     ("agent/supervisor", "supervisor", 1),
+    ("agent/sandbox", "sandbox", 1),
+    ("agent/guard", "guard", 1),
     ("agent", "pilotfish-agent", 2),
     ("tests", "tests", 3),
 ];
 
 /// The rooms of the agent, lowest first: a room names lower rooms only.
 const ROOMS: &[&str] = &[
-    "settings", "config", "secrets", "gateway", "http", "app", "cli",
+    "settings", "config", "secrets", "gateway", "sandbox", "http", "app", "cli",
 ];
 
 /// A crate of ours, and the only places of the agent that may name it.
 const NAMED_BY: &[(&str, &[&str])] = &[
     // `secrets/token.rs` has the type that hides a token.
-    ("openclaw", &["gateway/", "app.rs", "secrets/token.rs"]),
+    (
+        "openclaw",
+        &["gateway/", "app.rs", "secrets/token.rs", "sandbox/"],
+    ),
     (
         "supervisor",
         &[
@@ -44,11 +49,26 @@ const NAMED_BY: &[(&str, &[&str])] = &[
     ),
     ("axum", &["http/", "app.rs"]),
     (
+        "sandbox",
+        &[
+            "sandbox/",
+            "app.rs",
+            "http/sandbox",
+            "http/error.rs",
+            "cli/sandbox_knobs.rs",
+        ],
+    ),
+    (
+        "guard",
+        &["sandbox/", "cli/sandbox_knobs.rs", "cli/supervise.rs"],
+    ),
+    (
         "clap",
         &[
             "cli/",
-            "settings.rs",
+            "settings/mod.rs",
             "config/settings.rs",
+            "sandbox/settings.rs",
             "gateway/mod.rs",
         ],
     ),
@@ -124,6 +144,22 @@ fn only_few_files_name_a_foreign_engine() {
     }
 }
 
+/// Who speaks to the daemon is one folder, so that another engine is another folder.
+#[test]
+fn one_folder_names_the_daemon_s_client() {
+    let mut users = 0;
+    for crate_folder in ["agent/sandbox/src", "agent/guard/src", "agent/src"] {
+        for (file, code) in files(crate_folder) {
+            if names_crate(&code, "bollard") {
+                let place = format!("{crate_folder}/{file}");
+                assert!(place.starts_with("agent/sandbox/src/docker/"), "{place}");
+                users += 1;
+            }
+        }
+    }
+    assert!(users > 0);
+}
+
 /// Pure code does no IO and knows no clock.
 #[test]
 fn the_merge_does_no_io() {
@@ -155,11 +191,11 @@ fn names_room(code: &str, name: &str) -> bool {
     })
 }
 
-/// Whether some path of this code goes through this crate.
+/// Whether some path of this code goes through this crate, and not through a room of its name.
 fn names_crate(code: &str, name: &str) -> bool {
     code.match_indices(&format!("{name}::")).any(|(at, _)| {
         let before = code[..at].chars().next_back().unwrap_or(' ');
-        !before.is_alphanumeric() && before != '_'
+        !before.is_alphanumeric() && before != '_' && !code[..at].ends_with("crate::")
     })
 }
 
@@ -218,4 +254,5 @@ fn a_path_is_found_alone_and_in_braces() {
     assert!(names_crate("fn f(x: openclaw::Error) {}", "openclaw"));
     assert!(names_crate("use ::openclaw::Error;", "openclaw"));
     assert!(!names_crate("use my_openclaw::Error;", "openclaw"));
+    assert!(!names_crate("use crate::sandbox::Owner;", "sandbox"));
 }
