@@ -99,7 +99,7 @@ impl Reader {
             at: Timestamp::now().to_string(),
             daemon: views::daemon_state(&view.daemon),
             step: views::step(view.step),
-            sandboxes: views::sandbox_views(&view, &self.owner.clock, None),
+            sandboxes: views::sandbox_views(&view, &self.owner, None),
         }
     }
 

@@ -9,8 +9,8 @@ use agent_api::{
 };
 use jiff::Timestamp;
 use sandbox::{
-    Clock, Daemon, Disk, Id, Kind, Meaning, Mode, Moment, PassReport, Presence, Reason, Removal,
-    Scope, Shown, State, Step, Target, Usage, View, Why,
+    Clock, Daemon, Disk, Id, Kind, Limits, Meaning, Mode, Moment, PassReport, Presence, Reason,
+    Removal, Scope, Shown, State, Step, Target, Usage, View, Why,
 };
 
 use crate::sandbox::Owner;
@@ -38,7 +38,7 @@ pub(super) fn response(view: &View, owner: &Owner, plan: Option<&PassReport>) ->
         daemon: daemon_view(&view.daemon, &owner.clock),
         disk: view.disk.map(|disk| disk_view(disk, view, owner)),
         images: view.images.iter().map(image_view).collect(),
-        sandboxes: sandbox_views(view, &owner.clock, plan),
+        sandboxes: sandbox_views(view, owner, plan),
         last_pass: view
             .last_pass
             .as_ref()
@@ -49,16 +49,17 @@ pub(super) fn response(view: &View, owner: &Owner, plan: Option<&PassReport>) ->
 /// Every sandbox, the newest first.
 pub(super) fn sandbox_views(
     view: &View,
-    clock: &Clock,
+    owner: &Owner,
     plan: Option<&PassReport>,
 ) -> Vec<SandboxView> {
     let planned = planned(plan);
     let mut shown: Vec<&Shown> = view.sandboxes.iter().collect();
     shown.sort_by_key(|shown| std::cmp::Reverse(shown.sandbox.created));
-    let now = clock.now();
+    let now = owner.clock.now();
     let each = |shown: &Shown| SandboxView {
         planned: planned.get(&shown.sandbox.facts.id).copied(),
-        ..sandbox_view(shown, clock, now)
+        live: live(shown, &owner.limits, now).map(live_view),
+        ..sandbox_view(shown, &owner.clock, now)
     };
     shown.into_iter().map(each).collect()
 }
@@ -92,7 +93,7 @@ fn sandbox_view(shown: &Shown, clock: &Clock, now: Moment) -> SandboxView {
         created_at: time(clock, sandbox.created),
         last_active_at: time(clock, sandbox.last_active),
         idle_seconds: now.since(sandbox.last_active).as_secs(),
-        live: shown.live.map(live_view),
+        live: None,
         execs: number(sandbox.execs.len()),
         config_hash: facts.config_hash.clone(),
         image: facts.image.name.clone(),
@@ -100,6 +101,19 @@ fn sandbox_view(shown: &Shown, clock: &Clock, now: Moment) -> SandboxView {
         cpus: facts.cpus,
         usage: sandbox.usage.map(usage_view),
         planned: None,
+    }
+}
+
+/// Why it is live now: a view may be older than what passes by itself.
+fn live(shown: &Shown, limits: &Limits, now: Moment) -> Option<Why> {
+    let ago = now.since(shown.sandbox.last_active);
+    let age = now.since(shown.sandbox.created);
+    match shown.live? {
+        why @ (Why::Exec | Why::Run) => Some(why),
+        Why::Recent { .. } | Why::Creating if ago < limits.live_after => Some(Why::Recent { ago }),
+        Why::Recent { .. } | Why::Creating => {
+            (age < limits.creating_grace).then_some(Why::Creating)
+        }
     }
 }
 
@@ -167,7 +181,7 @@ fn disk_view(disk: Disk, view: &View, owner: &Owner) -> DiskView {
         used_inodes: disk.inodes.used,
         total_inodes: disk.inodes.total,
         step: step(view.step),
-        budget_bytes: owner.budget_bytes,
+        budget_bytes: owner.limits.watermarks.budget_bytes,
         full_of_live: view.full_of_live,
     }
 }
@@ -322,4 +336,168 @@ pub(super) fn time(clock: &Clock, moment: Moment) -> String {
 
 pub(super) fn number(count: usize) -> u64 {
     u64::try_from(count).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use sandbox::{Change, EngineVersion, Facts, Failure, Found, ImageRef, Inventory};
+
+    use super::*;
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    fn id(n: u64) -> Id {
+        Id::parse(&format!("{n:064x}")).unwrap()
+    }
+
+    fn made(at: Moment) -> Shown {
+        let facts = Facts {
+            id: id(7),
+            name: "openclaw-sbx-a".to_owned(),
+            scope: Scope::parse("agent:main:t2:workspace:00000000000000000000000000000000"),
+            kind: Kind::Tool,
+            config_hash: None,
+            image: ImageRef {
+                id: "sha256:0f".to_owned(),
+                name: "openclaw-sandbox:bookworm-slim".to_owned(),
+            },
+            memory_limit: Some(1 << 29),
+            cpus: Some(0.5),
+            volumes: Vec::new(),
+            networks: Vec::new(),
+            skills: None,
+        };
+        let found = Box::new(Found {
+            facts,
+            state: State::Running,
+            created: at,
+            ended: None,
+            execs: Vec::new(),
+        });
+        let mut inventory = Inventory::default();
+        inventory.apply(Change::Seen { asked: at, found }, at);
+        Shown {
+            sandbox: inventory.sandboxes[&id(7)].clone(),
+            live: Some(Why::Recent {
+                ago: Duration::ZERO,
+            }),
+        }
+    }
+
+    #[test]
+    fn a_sandbox_is_shown_with_its_session_and_its_age() {
+        let clock = Clock::start();
+        let view = sandbox_view(&made(clock.now()), &clock, clock.now().plus(MINUTE));
+        assert_eq!(view.id, id(7).to_string());
+        assert_eq!(view.session.as_deref(), Some("agent:main:t2"));
+        assert_eq!(
+            (view.scope, view.state),
+            (ScopeKind::Session, SandboxState::Running)
+        );
+        assert_eq!((view.idle_seconds, view.cpus), (60, Some(0.5)));
+        assert!(view.created_at.parse::<Timestamp>().is_ok());
+    }
+
+    #[test]
+    fn what_passes_by_itself_passes_also_in_an_old_view() {
+        let at = Moment::from_millis(1_000_000);
+        let (mut shown, limits) = (made(at), Limits::default());
+        let live = |shown: &Shown, after: Duration| live(shown, &limits, at.plus(after));
+        assert_eq!(
+            live(&shown, MINUTE / 2),
+            Some(Why::Recent { ago: MINUTE / 2 })
+        );
+        assert_eq!(live(&shown, MINUTE), Some(Why::Creating));
+        assert_eq!(live(&shown, 2 * MINUTE), None);
+        for why in [Why::Exec, Why::Run] {
+            shown.live = Some(why);
+            assert_eq!(live(&shown, 10 * MINUTE), Some(why));
+        }
+        shown.live = None;
+        assert_eq!(live(&shown, Duration::ZERO), None);
+    }
+
+    fn report(mode: Mode) -> PassReport {
+        let removal = |target| Removal {
+            target,
+            reason: Reason::Idle,
+            needs: Step::Normal,
+        };
+        let (gone, live, stuck) = (id(1), id(2), id(3));
+        PassReport {
+            mode,
+            began: Moment::default(),
+            took: MINUTE / 2,
+            step: Step::Normal,
+            seen: 3,
+            kept: 2,
+            decided: [gone, live, stuck]
+                .map(|id| removal(Target::Container(id)))
+                .to_vec(),
+            names: BTreeMap::from([(gone, "gone".to_owned()), (live, "live".to_owned())]),
+            removed: BTreeMap::from([(("container", Reason::Idle), 1)]),
+            spared: 1,
+            stayed: BTreeMap::from([(Target::Container(live), "it is live")]),
+            failed: vec![Failure {
+                target: Target::Container(stuck),
+                reason: Reason::Idle,
+                meaning: Meaning::Timeout,
+                message: "no answer".to_owned(),
+            }],
+            failures: 1,
+            bytes_freed: 5,
+            full_of_live: false,
+        }
+    }
+
+    #[test]
+    fn each_removal_tells_what_became_of_it() {
+        let clock = Clock::start();
+        let pass = pass_view(&report(Mode::Real), &clock);
+        let outcomes: Vec<_> = pass
+            .removals
+            .iter()
+            .map(|one| one.outcome.clone())
+            .collect();
+        let (kept, failed) = ("it is live".to_owned(), "no answer".to_owned());
+        let expected = [
+            RemovalOutcome::Removed,
+            RemovalOutcome::Kept { why: kept },
+            RemovalOutcome::Failed { why: failed },
+        ];
+        assert_eq!(outcomes, expected);
+        assert_eq!(pass.removals[0].name, "gone");
+        assert_eq!((pass.seen, pass.kept, pass.failed), (3, 2, 1));
+        let dry = pass_view(&report(Mode::Dry), &clock);
+        let planned = |one: &RemovalView| one.outcome == RemovalOutcome::Planned;
+        assert!(dry.dry_run && dry.removals.iter().all(planned));
+    }
+
+    #[test]
+    fn a_daemon_is_shown_as_it_was_last_seen() {
+        let clock = Clock::start();
+        let version = EngineVersion {
+            version: "29".to_owned(),
+            api: "1.52".to_owned(),
+        };
+        let up = daemon_view(&Daemon::Up(version), &clock);
+        assert_eq!(
+            (up.state, up.api.as_deref()),
+            (DaemonState::Up, Some("1.52"))
+        );
+        let (since, why) = (clock.now(), "refused".to_owned());
+        let down = daemon_view(&Daemon::Down { since, why }, &clock);
+        assert_eq!(
+            (down.state, down.reason.as_deref()),
+            (DaemonState::Down, Some("refused"))
+        );
+        assert!(down.since.is_some());
+        assert_eq!(
+            daemon_view(&Daemon::Unknown, &clock).state,
+            DaemonState::Starting
+        );
+        assert_eq!(nobody().daemon.state, DaemonState::Off);
+    }
 }

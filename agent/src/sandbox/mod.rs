@@ -18,7 +18,7 @@ use service::Drain;
 use account::Account;
 use asked::Asked;
 use guard::Guard;
-use sandbox::{Activity, Clock, Docker, Handle, Keeper, Parts, Past};
+use sandbox::{Activity, Clock, Docker, Handle, Keeper, Limits, Parts, Past};
 use watched::Watched;
 
 pub use settings::{Pruning, Settings};
@@ -32,8 +32,8 @@ pub struct Owner {
     pub handle: Handle,
     /// What its moments are told by.
     pub clock: Clock,
-    /// The daemon's share of the disk.
-    pub budget_bytes: Option<u64>,
+    /// What it decides by.
+    pub limits: Arc<Limits>,
     /// Streams end with it.
     pub drain: Drain,
 }
@@ -67,7 +67,7 @@ pub async fn bind(
         }
         _ => None,
     };
-    let budget_bytes = settings.keeper.limits.watermarks.budget_bytes;
+    let limits = Arc::new(settings.keeper.limits.clone());
     let parts = Parts {
         engine: Arc::new(Docker::new(settings.docker, clock)),
         gateway: Arc::new(Asked::new(link, Watched::new(document), clock)),
@@ -79,7 +79,7 @@ pub async fn bind(
     let owner = Owner {
         handle,
         clock,
-        budget_bytes,
+        limits,
         drain: drain.clone(),
     };
     Ok((Running { keeper, guard }, owner))
