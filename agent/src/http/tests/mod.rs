@@ -1,7 +1,9 @@
 //! The routes on a real engine: what callers see, and what they are refused.
 
 mod answers;
+mod daemon;
 mod lost;
+mod sandboxes;
 mod slow;
 mod stage;
 

@@ -29,6 +29,7 @@ use crate::gateway::Protection;
 use crate::http::decode::BodyTime;
 use crate::http::routes::api_within;
 use crate::http::{Status, probes};
+use crate::sandbox::Owner;
 
 /// The document's key `mood` says what the gateway makes of it.
 struct Moody(watch::Sender<Presence>);
@@ -162,6 +163,11 @@ pub(super) struct Answer {
 impl Stage {
     /// A base layer, an empty user layer, a lock on `locked`; the engine does not run yet.
     pub(super) fn new() -> Self {
+        Self::owning(None)
+    }
+
+    /// The same, with an owner of sandboxes.
+    pub(super) fn owning(owner: Option<Owner>) -> Self {
         let dir = TempDir::new().unwrap();
         let path = |name: &str| dir.path().join(name);
         std::fs::write(
@@ -176,11 +182,11 @@ impl Stage {
         .unwrap();
         std::fs::write(path("read"), "reader\n").unwrap();
         std::fs::write(path("operate"), "operator\n").unwrap();
-        Self::on(dir)
+        Self::on(dir, owner)
     }
 
     /// The same, on what lies in a directory already.
-    fn on(dir: TempDir) -> Self {
+    fn on(dir: TempDir, owner: Option<Owner>) -> Self {
         let path = |name: &str| dir.path().join(name);
         let settings = Settings {
             layers: BTreeMap::from([
@@ -218,7 +224,7 @@ impl Stage {
                 BODY_TIME,
                 handle,
                 status,
-                None,
+                owner,
                 &Bearer::new(files, ACTOR_HEADER),
             ),
             probes: probes(readiness.clone(), registry),
@@ -238,7 +244,7 @@ impl Stage {
             running.await.unwrap().unwrap();
         }
         meanwhile(self.dir.path());
-        Self::on(self.dir)
+        Self::on(self.dir, None)
     }
 
     /// Lets the engine run until its first document is in place and proved.
@@ -321,6 +327,15 @@ impl Stage {
         let answer = answer(&self.api, request).await;
         assert_eq!(answer.header("pilotfish-wire"), "1", "{path}");
         answer
+    }
+
+    /// A stream's body, as long as it lasts.
+    pub(super) async fn follow(&self, path: &str) -> Body {
+        let request = Request::builder().uri(path);
+        let request = request.header(header::AUTHORIZATION, "Bearer reader");
+        let service = TowerToHyperService::new(self.api.clone());
+        let answer = service.call(request.body(Body::empty()).unwrap()).await;
+        answer.unwrap().into_body()
     }
 
     pub(super) async fn probe(&self, method: Method, path: &str) -> Answer {
