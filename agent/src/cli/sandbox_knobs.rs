@@ -9,7 +9,7 @@ use sandbox::{
     Watermarks,
 };
 
-use super::knobs::{mode, time};
+use super::knobs::{absolute, mode, time};
 use crate::sandbox::{Pruning, Settings};
 use crate::settings::{Given, bytes, owner, parsed, word};
 
@@ -29,12 +29,14 @@ enum Daemon {
 
 /// The settings; none without a daemon. A mistake is noted either way.
 pub(super) fn sandbox(given: &Given, state: &Path) -> Option<Settings> {
-    let gateway = given.path("gateway-state");
-    let skills = gateway.map(|state| state.join("sandbox/skills-workspaces"));
+    let gateway = given.read("gateway-state", shared_path);
+    let skills = gateway
+        .as_ref()
+        .map(|state| state.join("sandbox/skills-workspaces"));
     let own = given.read("sandbox-daemon", word::<Daemon>) == Some(Daemon::Own);
     let keeper = keeper(given, own, skills.clone());
-    let socket = given.path("docker-socket")?;
-    let guard = guard(given, &socket, &keeper);
+    let socket = absolute(&given.path("docker-socket")?);
+    let guard = guard(given, &socket, gateway, &keeper);
     Some(Settings {
         keeper,
         docker: DockerSettings {
@@ -106,15 +108,20 @@ fn pulls(given: &Given) -> bool {
     given.read("sandbox-image-pull", word::<Switch>) == Some(Switch::On)
 }
 
-fn guard(given: &Given, daemon: &Path, keeper: &KeeperSettings) -> Option<guard::Settings> {
-    let roots = roots(given);
+fn guard(
+    given: &Given,
+    daemon: &Path,
+    state: Option<PathBuf>,
+    keeper: &KeeperSettings,
+) -> Option<guard::Settings> {
+    let roots = roots(given, state);
     let (uid, gid) = given.read("guard-owner", owner).unzip();
     let pull = match keeper.images.pull {
         true => guard::Allowance::Allowed,
         false => guard::Allowance::Refused,
     };
     let settings = guard::Settings {
-        listen: given.path("guard-socket").unwrap_or_default(),
+        listen: absolute(&given.path("guard-socket").unwrap_or_default()),
         mode: given.read("guard-mode", mode).unwrap_or(0o660),
         owner: guard::Owner { uid, gid },
         daemon: daemon.to_path_buf(),
@@ -131,7 +138,10 @@ fn guard(given: &Given, daemon: &Path, keeper: &KeeperSettings) -> Option<guard:
     if given.read("guard", word::<Switch>) == Some(Switch::Off) {
         return None;
     }
-    if settings.roots.is_empty() {
+    let named = ["gateway-state", "workspace-root"]
+        .iter()
+        .any(|name| given.text(name).is_some());
+    if !named {
         given.mistake(
             "--guard",
             "needs --gateway-state DIR or --workspace-root DIR: without one no sandbox can mount its workspace",
@@ -141,10 +151,9 @@ fn guard(given: &Given, daemon: &Path, keeper: &KeeperSettings) -> Option<guard:
 }
 
 /// The gateway's own folders that sandboxes mount, and those that are named besides.
-fn roots(given: &Given) -> Vec<guard::Root> {
+fn roots(given: &Given, state: Option<PathBuf>) -> Vec<guard::Root> {
     use guard::Access::{ReadOnly, ReadWrite};
     let root = |path, access| guard::Root { path, access };
-    let state = given.path("gateway-state");
     let own = state.into_iter().flat_map(|state| {
         [
             root(state.join("workspace"), ReadWrite),
@@ -154,8 +163,8 @@ fn roots(given: &Given) -> Vec<guard::Root> {
     });
     let named = given.all("workspace-root", |text| {
         Ok(match text.strip_suffix(":ro") {
-            Some(path) => root(path.into(), ReadOnly),
-            None => root(text.into(), ReadWrite),
+            Some(path) => root(shared_path(path)?, ReadOnly),
+            None => root(shared_path(text)?, ReadWrite),
         })
     });
     own.chain(named).collect()
@@ -172,6 +181,18 @@ fn watermarks(given: &Given) -> Watermarks {
         budget_bytes: given.read("sandbox-disk-budget", bytes),
         ..Watermarks::default()
     }
+}
+
+/// A path that has to be the same for everybody who mounts it.
+fn shared_path(text: &str) -> Result<PathBuf, String> {
+    let clean = |part: &str| !part.is_empty() && part != "." && part != ".." && !part.contains(':');
+    let parts = text.strip_prefix('/').map(|rest| rest.split('/'));
+    if parts.is_some_and(|mut parts| parts.all(clean)) {
+        return Ok(PathBuf::from(text));
+    }
+    Err(format!(
+        "{text:?} is not absolute and clean: write such as /home/node/.openclaw"
+    ))
 }
 
 /// How many; nothing for zero, which is any number.
@@ -228,6 +249,14 @@ mod tests {
         assert_eq!(percents("70/80/90/95").unwrap(), [70.0, 80.0, 90.0, 95.0]);
         for text in ["", "70", "70/80/90", "70/80/90/95/99", "a/b/c/d"] {
             assert!(percents(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_path_that_others_mount_is_absolute_and_clean() {
+        assert_eq!(shared_path("/a/.b-c"), Ok("/a/.b-c".into()));
+        for text in ["", "/", "a", "./a", "/a/", "/a//b", "/a/../b", "/a:b"] {
+            assert!(shared_path(text).is_err(), "{text}");
         }
     }
 

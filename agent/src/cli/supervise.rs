@@ -230,6 +230,28 @@ mod tests {
     }
 
     #[test]
+    fn a_child_finds_the_guard_on_a_socket_of_its_own() {
+        let mut child = Settings::new(
+            words("openclaw gateway"),
+            "/s/child".into(),
+            "/s/console".into(),
+        );
+        child.run_as = Some(RunAs { uid: 7, gid: 8 });
+        let mut guard = guard::Settings::default();
+        guarded(&mut child, &mut guard);
+        let host = (
+            "DOCKER_HOST".into(),
+            "unix:///run/pilotfish/docker.sock".into(),
+        );
+        assert!(child.env.contains(&host), "{:?}", child.env);
+        let (uid, gid) = (Some(7), Some(8));
+        assert_eq!(guard.owner, guard::Owner { uid, gid });
+        guard.owner.uid = Some(1);
+        guarded(&mut child, &mut guard);
+        assert_eq!(guard.owner.uid, Some(1), "what is set stays");
+    }
+
+    #[test]
     fn what_is_before_the_word_gateway_is_asked() {
         for (command, asked) in [
             (

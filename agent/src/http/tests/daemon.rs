@@ -17,7 +17,7 @@ use sandbox::{
 };
 use service::Drain;
 use tokio::sync::Mutex;
-use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio_util::sync::CancellationToken;
 
 use crate::sandbox::Owner;
@@ -29,13 +29,13 @@ struct Fake {
     clock: Clock,
     execs: Vec<ExecId>,
     gone: AtomicBool,
-    news: Mutex<Option<UnboundedReceiver<Event>>>,
+    news: Mutex<Option<Receiver<Event>>>,
 }
 
 /// Everything that a test holds of it.
 pub(super) struct Stand {
     pub(super) owner: Owner,
-    pub(super) news: UnboundedSender<Event>,
+    pub(super) news: Sender<Event>,
     _runs: tokio_util::sync::DropGuard,
 }
 
@@ -102,7 +102,7 @@ impl Engine for Fake {
 
     async fn events(&self) -> Result<BoxStream<'static, Result<Event, EngineError>>, EngineError> {
         let news = self.news.lock().await.take().ok_or_else(refused)?;
-        let next = |mut news: UnboundedReceiver<Event>| async move {
+        let next = |mut news: Receiver<Event>| async move {
             let event = news.recv().await?;
             Some((Ok(event), news))
         };
@@ -173,7 +173,7 @@ impl Stand {
     /// An owner whose daemon is up; in its one sandbox so many execs run.
     pub(super) async fn with_execs(count: usize) -> Self {
         let clock = Clock::start();
-        let (news, heard) = mpsc::unbounded_channel();
+        let (news, heard) = mpsc::channel(1024);
         let daemon = Fake {
             clock,
             execs: (0..count).map(exec).collect(),

@@ -129,7 +129,10 @@ async fn a_stream_begins_with_all_and_ends_with_the_agent() {
         matches!(&first, SandboxEvent::Snapshot { daemon: DaemonState::Up, sandboxes, .. } if sandboxes[0].name == NAME),
         "{first:?}"
     );
-    stand.news.send(Event::ExecBegan(id(), exec(9))).unwrap();
+    stand
+        .news
+        .try_send(Event::ExecBegan(id(), exec(9)))
+        .unwrap();
     let begun = line(&mut body).await.unwrap();
     assert!(
         matches!(&begun, SandboxEvent::Execs { name, count: 1, .. } if name == NAME),
@@ -146,7 +149,10 @@ async fn a_slow_reader_is_told_what_it_missed_and_sees_all_again() {
     let mut body = stage.follow("/v1/sandboxes/events").await;
     line(&mut body).await.unwrap();
     for n in 0..600 {
-        stand.news.send(Event::ExecBegan(id(), exec(n))).unwrap();
+        stand
+            .news
+            .try_send(Event::ExecBegan(id(), exec(n)))
+            .unwrap();
     }
     let mut view = stand.owner.handle.view();
     let all_heard = |view: &sandbox::View| view.sandboxes[0].sandbox.execs.len() == 600;
