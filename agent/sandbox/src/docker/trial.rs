@@ -14,7 +14,9 @@ use hyper::StatusCode;
 
 use super::{Docker, REMOVE, closed};
 use crate::EngineError;
-use crate::labels::{SANDBOX, SANDBOX_VALUE};
+
+/// The label of a trial. It is no sandbox: it must not count as one while it lasts.
+const LABEL: &str = "pilotfish.trial";
 
 /// How long the script may take.
 const TRIAL: Duration = Duration::from_secs(60);
@@ -30,6 +32,10 @@ const NO_SHELL: i64 = 127;
 
 impl Docker {
     pub(super) async fn tried(&self, image: &str, script: &str) -> Result<i64, EngineError> {
+        // What a process left behind that was ended in the middle of one.
+        for left in self.containers(Some(("label", LABEL))).await? {
+            self.remove_trial(left.id.unwrap_or_default()).await?;
+        }
         let body = body(image, script);
         let create = |client: bollard::Docker| async move {
             let made = client.create_container(None::<CreateContainerOptions>, body);
@@ -39,6 +45,11 @@ impl Docker {
         let name = id.clone();
         let run = |client: bollard::Docker| async move { run(&client, &name).await };
         let code = self.call("run a trial", TRIAL, run).await;
+        self.remove_trial(id).await?;
+        code
+    }
+
+    async fn remove_trial(&self, id: String) -> Result<(), EngineError> {
         let options = RemoveContainerOptionsBuilder::default()
             .v(true)
             .force(true)
@@ -46,8 +57,7 @@ impl Docker {
         let remove = |client: bollard::Docker| async move {
             client.remove_container(&id, Some(options)).await
         };
-        self.call("remove a trial", REMOVE, remove).await?;
-        code
+        self.call("remove a trial", REMOVE, remove).await
     }
 }
 
@@ -75,9 +85,8 @@ async fn run(client: &bollard::Docker, id: &str) -> Result<i64, Error> {
     }
 }
 
-/// It carries the sandbox label: what is left of it after a crash goes the way of every ended sandbox.
 fn body(image: &str, script: &str) -> ContainerCreateBody {
-    let label = (SANDBOX.to_owned(), SANDBOX_VALUE.to_owned());
+    let label = (LABEL.to_owned(), "1".to_owned());
     ContainerCreateBody {
         image: Some(image.to_owned()),
         entrypoint: Some(vec!["sh".to_owned(), "-c".to_owned()]),

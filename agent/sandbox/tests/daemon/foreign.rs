@@ -103,6 +103,7 @@ async fn what_is_not_ours_is_still_there(version: Version) {
     let stage = Stage::begin(&daemon, settings);
     stage.until_ids(&[one, two, three].into()).await;
     *stage.gateway.images.lock().unwrap() = Some([IMAGE.to_owned()].into());
+    stage.until_looked_at(IMAGE).await;
     let mut reasons = BTreeSet::new();
     for _ in 0..3 {
         let pass = stage.handle.pass(Mode::Real, Request::default());
@@ -126,7 +127,7 @@ async fn what_is_not_ours_is_still_there(version: Version) {
         reasons.contains(&("network", Reason::Unused)),
         "{reasons:?}"
     );
-    assert_eq!(left.contains(&format!("image {IMAGE}")), true);
+    assert!(left.contains(&format!("image {IMAGE}")));
     stage.end().await;
 }
 

@@ -4,8 +4,8 @@
 //! missing fails, and says how to get it.
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test that unwraps fails with its line"
+    clippy::print_stdout,
+    reason = "a test that unwraps fails with its line, and says what it measured"
 )]
 
 mod foreign;

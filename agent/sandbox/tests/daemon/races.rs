@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use sandbox::{Activity, Happening, Id, Mode, Past, Permit, Request};
+use sandbox::{Activity, Happening, Id, Mode, Past, Permit, Request, SandboxChange, Target};
 
 use crate::stage::{Stage, containers, quiet, sandbox, zero};
 use crate::support::{Daemon, IMAGE, Version};
@@ -25,6 +25,13 @@ impl Chance {
             .wrapping_add(1);
         (self.0 >> 33) % most
     }
+}
+
+fn is_one_gone(happening: &Happening) -> bool {
+    let Happening::Sandbox { change, .. } = happening else {
+        return false;
+    };
+    *change == SandboxChange::Gone
 }
 
 /// An exec that the account let begin.
@@ -91,19 +98,21 @@ async fn with_an_exact_account_no_live_one_of_200_is_removed(version: Version) {
         removed += report.removed_count();
         assert_eq!(report.failures, 0, "{report:#?}");
         let left = containers(&daemon).await;
+        let mut execs = Vec::new();
         for began in began {
             let began: Result<(Id, Running), Id> = began;
             match began {
                 Ok((id, running)) => {
                     assert!(left.contains(&id), "{id} was live");
                     assert!(daemon.runs(&running.exec).await, "{id} was live");
+                    execs.push(running.exec);
                 }
                 Err(_) => refused += 1,
             }
         }
         // What ran has to end, or the next round finds nothing quiet.
-        for id in &left {
-            daemon.docker(&["restart", "-t", "0", &names[id]]).await;
+        for exec in &execs {
+            daemon.end_exec(exec).await;
         }
         names.retain(|id, _| left.contains(id));
     }
@@ -127,13 +136,20 @@ async fn without_an_account_the_daemon_is_asked_right_before(version: Version) {
     let stage = Stage::begin(&daemon, settings);
     stage.until_ids(&ids.iter().copied().collect()).await;
     let mut happenings = stage.handle.events();
-    // The least recently used goes first: those that get an exec are decided on, and wait.
-    let live: BTreeSet<Id> = ids[3..].iter().copied().collect();
+    let request = Request::default();
+    let dry = stage.handle.pass(Mode::Dry, request).await.unwrap();
+    // The last three to go get an exec while they wait for their turn.
+    let last = dry.decided[3..].iter();
+    let live: BTreeSet<Id> = last
+        .map(|removal| match removal.target {
+            Target::Container(id) => id,
+            _ => panic!("{dry:#?}"),
+        })
+        .collect();
     let begin = async {
-        while !matches!(happenings.recv().await.unwrap(), Happening::Sandbox { .. }) {}
-        for number in 3..6 {
-            let name = format!("s{number}");
-            daemon.exec(&name).await.unwrap();
+        while !is_one_gone(&happenings.recv().await.unwrap()) {}
+        for id in &live {
+            daemon.exec(&id.to_string()).await.unwrap();
         }
     };
     let pass = stage.handle.pass(Mode::Real, Request::default());
@@ -159,15 +175,20 @@ async fn a_sandbox_that_is_started_again_is_not_taken_for_a_dead_one(version: Ve
     settings.pruner.rate = 1;
     let stage = Stage::begin(&daemon, settings);
     stage.until_ids(&ids.iter().copied().collect()).await;
+    let request = Request::default();
+    let dry = stage.handle.pass(Mode::Dry, request).await.unwrap();
+    let Target::Container(last) = dry.decided[1].target else {
+        panic!("{dry:#?}");
+    };
     let mut happenings = stage.handle.events();
     let start = async {
-        while !matches!(happenings.recv().await.unwrap(), Happening::Sandbox { .. }) {}
-        daemon.docker(&["start", "bb"]).await;
+        while !is_one_gone(&happenings.recv().await.unwrap()) {}
+        daemon.docker(&["start", &last.to_string()]).await;
     };
     let pass = stage.handle.pass(Mode::Real, Request::default());
     let ((), report) = tokio::join!(start, pass);
     assert_eq!(report.unwrap().spared, 1);
-    assert_eq!(containers(&daemon).await, [ids[1]].into());
+    assert_eq!(containers(&daemon).await, [last].into());
     stage.end().await;
 }
 

@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use prometheus::Registry;
 use sandbox::{
     Activity, Clock, Daemon as Seen, Docker, DockerSettings, Gateway, Handle, Id, ImageSettings,
-    Keeper, KeeperSettings, Limits, Metrics, Mode, Parts, Past, PrunerSettings, Sandbox, Sessions,
-    View,
+    Keeper, KeeperSettings, Limits, Metrics, Mode, Parts, Past, PrunerSettings, Request, Sandbox,
+    Sessions, View,
 };
 use service::Drain;
 use tokio::task::JoinHandle;
@@ -138,6 +138,14 @@ impl Stage {
         .await;
     }
 
+    /// Lets the keeper hear what the gateway says, and waits until it has looked at this image.
+    pub async fn until_looked_at(&self, image: &str) {
+        let dry = self.handle.pass(Mode::Dry, Request::default());
+        dry.await.unwrap();
+        let is_known = |view: &View| view.images.contains_key(image);
+        self.until("the image is looked at", is_known).await;
+    }
+
     pub fn sandbox(&self, id: Id) -> Option<Sandbox> {
         let view = self.handle.view();
         let view = view.borrow();
@@ -160,9 +168,13 @@ impl Stage {
 /// Starts a sandbox as the gateway does, of a scope of its own.
 pub async fn sandbox(daemon: &Daemon, name: &str, more: &[&str]) -> Id {
     let key = format!("openclaw.sessionKey=agent:main:{name}");
-    let fixed = ["run", "-d", "--network", "none", "--stop-signal", "KILL"];
+    let fixed = ["run", "-d", "--stop-signal", "KILL"];
+    let none = match more.contains(&"--network") {
+        true => &[][..],
+        false => &["--network", "none"],
+    };
     let labels = ["--label", "openclaw.sandbox=1", "--label", &key];
-    let args = [&fixed[..], &labels, &["--name", name], more, &[IMAGE]].concat();
+    let args = [&fixed[..], &labels, none, &["--name", name], more, &[IMAGE]].concat();
     Id::parse(&daemon.docker(&args).await).unwrap()
 }
 

@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 pub const IMAGE: &str = "openclaw-sandbox:test";
 
 /// Programs in the image, with the libraries that they need.
-const PROGRAMS: [&str; 4] = ["/bin/sh", "/bin/sleep", "/bin/true", "/bin/cat"];
+const PROGRAMS: [&str; 4] = ["/bin/sh", "/bin/sleep", "/bin/cat", "/usr/bin/head"];
 
 /// One daemon at a time.
 static ONE: Mutex<()> = Mutex::new(());
@@ -42,18 +42,17 @@ pub struct Daemon {
     version: Version,
     child: Option<Child>,
     data: PathBuf,
-    driver: Option<&'static str>,
     folder: TempDir,
     _turn: MutexGuard<'static, ()>,
 }
 
 impl Daemon {
     pub fn start(version: Version) -> Self {
-        Self::start_at(version, None, None)
+        Self::start_at(version, None)
     }
 
     /// A daemon with its data in a folder that is there already.
-    pub fn start_at(version: Version, data: Option<&Path>, driver: Option<&'static str>) -> Self {
+    pub fn start_at(version: Version, data: Option<&Path>) -> Self {
         let turn = ONE.lock().unwrap_or_else(PoisonError::into_inner);
         assert!(
             nix::unistd::geteuid().is_root(),
@@ -64,7 +63,6 @@ impl Daemon {
             version,
             child: None,
             data: data.map_or_else(|| folder.path().join("data"), Path::to_path_buf),
-            driver,
             folder,
             _turn: turn,
         };
@@ -103,9 +101,6 @@ impl Daemon {
             .stdout(log.try_clone().unwrap())
             .stderr(log)
             .process_group(0);
-        if let Some(driver) = self.driver {
-            command.args(["--storage-driver", driver]);
-        }
         self.child = Some(command.spawn().unwrap());
         let socket = self.socket();
         let began = Instant::now();
@@ -120,9 +115,23 @@ impl Daemon {
         }
     }
 
-    /// Ends it without a word.
+    /// Ends it without a word, and its containerd with it.
     pub fn kill(&mut self) {
         self.end(Signal::SIGKILL);
+        // The oldest one takes the number in this file for a process that still runs, though it has just ended.
+        let pid = self.folder.path().join("exec/containerd/containerd.pid");
+        let Ok(number) = fs::read_to_string(&pid) else {
+            return;
+        };
+        let began = Instant::now();
+        while is_alive(number.trim()) {
+            assert!(
+                began.elapsed() < PATIENCE,
+                "containerd {number} does not end"
+            );
+            thread::sleep(Duration::from_millis(20));
+        }
+        let _ = fs::remove_file(pid);
     }
 
     /// Freezes it, or lets it go on.
@@ -188,6 +197,14 @@ impl Daemon {
         answer.contains(r#""Running":true"#)
     }
 
+    /// Ends what an exec runs.
+    pub async fn end_exec(&self, exec: &str) {
+        let (_, answer) = self.api("GET", &format!("/exec/{exec}/json"), "").await;
+        let pid = answer.split(r#""Pid":"#).nth(1).unwrap();
+        let pid = pid.split([',', '}']).next().unwrap().parse().unwrap();
+        kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
+    }
+
     /// Loads the image of the tests under a name.
     pub fn import(&self, name: &str) {
         self.import_archive(name, "sandbox", root_archive());
@@ -211,8 +228,9 @@ impl Daemon {
 
 impl Drop for Daemon {
     fn drop(&mut self) {
-        if self.child.is_some() {
-            self.signal(Signal::SIGCONT);
+        if let Some(child) = &self.child {
+            let id = Pid::from_raw(i32::try_from(child.id()).unwrap());
+            let _ = kill(id, Signal::SIGCONT);
             let (_, ids) = docker_now(&self.socket(), &["ps", "-aq"]);
             let ids: Vec<&str> = ids.split_whitespace().collect();
             if !ids.is_empty() {
@@ -260,6 +278,16 @@ pub fn unmount_below(folder: &Path) {
     for point in below {
         let _ = nix::mount::umount2(point, nix::mount::MntFlags::MNT_DETACH);
     }
+}
+
+/// Whether a process is there, and is more than a number that nobody has collected.
+fn is_alive(number: &str) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{number}/stat")).unwrap_or_default();
+    let state = stat
+        .rsplit(") ")
+        .next()
+        .and_then(|rest| rest.chars().next());
+    state.is_some_and(|state| state != 'Z')
 }
 
 fn client(socket: &Path) -> Command {
