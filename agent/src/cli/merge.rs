@@ -35,7 +35,11 @@ pub(super) fn merge(matches: &ArgMatches) -> Result<Answer, Error> {
             problems: proposal.problems,
         });
     }
-    let warnings = warnings(&proposal);
+    let passed_over = offline.warnings();
+    let warnings: Vec<_> = warnings(&proposal)
+        .into_iter()
+        .chain(passed_over.iter().map(line))
+        .collect();
     if order.to_stdout {
         let answer = Answer {
             text: proposal.bytes().to_vec(),

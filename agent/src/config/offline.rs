@@ -121,6 +121,11 @@ impl Offline {
         }
     }
 
+    /// What of the layers may be meant otherwise; it holds nothing back.
+    pub fn warnings(&self) -> Vec<ProblemView> {
+        Readings::read(&self.settings).passed_over
+    }
+
     /// The document that the layers make; layers that cannot be taken fall back to their last good.
     pub fn propose(&self) -> Result<Proposal, Error> {
         let Some(store) = &self.store else {

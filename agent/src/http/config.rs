@@ -66,7 +66,10 @@ pub(super) async fn diff(
 ) -> Result<Json<DiffResponse>, Error> {
     let request: DiffRequest = decode::json_or_default(body)?;
     let (preview, check) = handle.diff(request.user.map(String::into_bytes)).await?;
-    Ok(Json(difference(preview, check)))
+    let layers = handle.view().layers.into_iter();
+    let warnings = layers.flat_map(|layer| layer.warnings).collect();
+    let answer = difference(preview, check);
+    Ok(Json(DiffResponse { warnings, ..answer }))
 }
 
 /// The document and the view of it. The view may be newer than the document, so both are taken
@@ -121,6 +124,7 @@ fn difference(preview: Preview, check: Check) -> DiffResponse {
             .any(|change| change.reload == Reload::Restart),
         changes,
         problems,
+        warnings: Vec::new(),
         check,
     }
 }

@@ -43,6 +43,7 @@ impl Offline {
             changes,
             requires_restart: false,
             problems,
+            warnings: self.warnings(),
             check,
         })
     }
