@@ -10,7 +10,7 @@ export CARGO_TARGET_DIR ?= $(PILOTFISH_CACHE)/target
 
 # The release that goes into images: static without musl. `--target` keeps build scripts and macros dynamic.
 TARGET := $(shell uname -m)-unknown-linux-gnu
-DIST := RUSTFLAGS="-C target-feature=+crt-static" cargo build --release --locked --target $(TARGET)
+DIST := RUSTFLAGS="-C target-feature=+crt-static -C link-arg=-Wl,-z,pack-relative-relocs" cargo build --release --locked --target $(TARGET)
 
 .PHONY: help setup run demo test soak bench dist lint fmt clean
 
