@@ -22,6 +22,7 @@ mod handle;
 mod ledger;
 mod metrics;
 mod offline;
+mod refused;
 mod resolve;
 mod rollback;
 mod settings;

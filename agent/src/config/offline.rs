@@ -256,24 +256,6 @@ impl Offline {
         self.store.as_ref().map(Store::ledger)
     }
 
-    /// The layers and rules to explain, and the problems of those that fell back.
-    fn layers(&self) -> Result<(Vec<Layer>, Rules, Vec<ProblemView>), Error> {
-        let Some(store) = &self.store else {
-            let (layers, rules, problems) = self.parse();
-            return if problems.is_empty() {
-                Ok((layers, rules, problems))
-            } else {
-                Err(Error::Refused(problems))
-            };
-        };
-        let resolved = Resolved::of(&self.settings, store, &Readings::read(&self.settings))?;
-        if !resolved.fatal.is_empty() {
-            return Err(Error::Refused(resolved.problems()));
-        }
-        let (layers, rules) = store.layers(&resolved.set)?;
-        Ok((layers, rules, resolved.problems()))
-    }
-
     /// The document that is in place now.
     fn in_place(&self) -> Option<Document> {
         let bytes = self.file.read()?;

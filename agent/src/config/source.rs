@@ -35,8 +35,8 @@ pub struct Readings {
     pub layers: BTreeMap<LayerName, Reading>,
     /// The locks file; none when there is no path for one.
     pub locks: Option<Reading>,
-    /// Files that no layer is made of, since their names end in another way. A warning, no refusal:
-    /// a README takes nothing down.
+    /// Files that no layer is made of, since their names end in another way or begin with a dot. A
+    /// warning, no refusal: a README takes nothing down.
     pub passed_over: Vec<ProblemView>,
 }
 
@@ -83,13 +83,18 @@ fn file(layer: Option<LayerName>, path: &Path) -> Reading {
     match read_mounted_file(path, MAX_FILE_BYTES) {
         Ok(bytes) => Reading::Files(vec![Source { file: name, bytes }]),
         Err(error) if error.is_missing() => Reading::Missing,
-        Err(error) => Reading::Broken(vec![unreadable(layer, &path.display().to_string(), &error)]),
+        Err(error) => Reading::Broken(vec![broken_file(
+            layer,
+            &path.display().to_string(),
+            &error,
+        )]),
     }
 }
 
 fn directory(layer: Option<LayerName>, path: &Path, others: &Others) -> Reading {
+    hidden(path, others);
     let accept = |name: &str| {
-        let ours = name.ends_with(".json5") || name.ends_with(".json");
+        let ours = is_ours(name);
         if !ours && others.borrow().len() < MAX_FILES {
             others.borrow_mut().insert(name.to_owned());
         }
@@ -110,13 +115,35 @@ fn directory(layer: Option<LayerName>, path: &Path, others: &Others) -> Reading 
                 file: found.name,
                 bytes: found.bytes,
             }),
-            Err((name, error)) => problems.push(unreadable(layer, &name, &error)),
+            Err((name, error)) => problems.push(broken_file(layer, &name, &error)),
         }
     }
     if problems.is_empty() {
         Reading::Files(sources)
     } else {
         Reading::Broken(problems)
+    }
+}
+
+/// Files that are named as a layer's are, but for a dot in front. Two dots are how Kubernetes swaps
+/// a volume.
+fn hidden(path: &Path, others: &Others) {
+    let names = std::fs::read_dir(path).into_iter().flatten().flatten();
+    let names = names.filter_map(|entry| entry.file_name().into_string().ok());
+    let hidden =
+        names.filter(|name| name.starts_with('.') && !name.starts_with("..") && is_ours(name));
+    others.borrow_mut().extend(hidden.take(MAX_FILES));
+}
+
+fn is_ours(name: &str) -> bool {
+    name.ends_with(".json5") || name.ends_with(".json")
+}
+
+fn broken_file(layer: Option<LayerName>, file: &str, error: &durable::Error) -> ProblemView {
+    ProblemView {
+        line: 1,
+        column: 1,
+        ..unreadable(layer, file, error)
     }
 }
 
@@ -138,15 +165,23 @@ fn unreadable(layer: Option<LayerName>, file: &str, error: &durable::Error) -> P
 }
 
 fn other(layer: Option<LayerName>, file: String) -> ProblemView {
+    let (why, cure) = if file.starts_with('.') {
+        ("begins with a dot", "rename it without the dot")
+    } else {
+        (
+            "ends in neither .json5 nor .json",
+            "rename it to .json5, .json or .patch.json",
+        )
+    };
     ProblemView {
         layer: layer.map(|layer| layer.to_string()),
         file,
-        line: 0,
-        column: 0,
+        line: 1,
+        column: 1,
         path: String::new(),
         kind: "passed_over".to_owned(),
-        message: "the file is passed over: its name ends in neither .json5 nor .json".to_owned(),
-        cure: "rename it to .json5, .json or .patch.json, or remove it".to_owned(),
+        message: format!("the file is passed over: its name {why}"),
+        cure: format!("{cure}, or remove it"),
     }
 }
 
@@ -207,7 +242,9 @@ mod tests {
             "README.md",
             "a.json5.bak",
             ".hidden",
+            ".10-policy.json5",
             "..data",
+            "..2026_11_24.json5",
         ] {
             std::fs::write(layer.join(name), "no JSON5").unwrap();
         }
@@ -215,8 +252,16 @@ mod tests {
         let names = |told: &[ProblemView]| -> Vec<String> {
             told.iter().map(|problem| problem.file.clone()).collect()
         };
-        let others = ["README.md", "a.json5.bak", "policy.yaml"];
+        let others = [
+            ".10-policy.json5",
+            "README.md",
+            "a.json5.bak",
+            "policy.yaml",
+        ];
         assert_eq!(names(&readings.passed_over), others);
+        let dotted = &readings.passed_over[0];
+        assert!(dotted.message.ends_with("begins with a dot"), "{dotted:?}");
+        assert_eq!((dotted.line, dotted.column), (1, 1));
 
         let store = Store::open(&settings.state).unwrap();
         let mut resolved = Resolved::of(&settings, &store, &readings).unwrap();

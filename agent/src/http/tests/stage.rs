@@ -281,6 +281,17 @@ impl Stage {
             .await
     }
 
+    /// Puts a file in place, whole.
+    pub(super) fn write(&self, name: &str, text: &str) {
+        let new = self.dir.path().join("new");
+        std::fs::write(&new, text).unwrap();
+        std::fs::rename(new, self.dir.path().join(name)).unwrap();
+    }
+
+    pub(super) fn read_text(&self, name: &str) -> String {
+        std::fs::read_to_string(self.dir.path().join(name)).unwrap()
+    }
+
     /// The gateway is there again.
     pub(super) fn comes_back(&self) {
         self.presence.send_replace(up());
