@@ -36,8 +36,10 @@ pub(super) fn merge(matches: &ArgMatches) -> Result<Answer, Error> {
         });
     }
     let passed_over = offline.warnings();
-    let warnings: Vec<_> = warnings(&proposal)
+    let damage = offline.damage();
+    let warnings: Vec<_> = damage
         .into_iter()
+        .chain(warnings(&proposal))
         .chain(passed_over.iter().map(line))
         .collect();
     if order.to_stdout {

@@ -72,7 +72,7 @@ fn settings(matches: &ArgMatches) -> Result<(app::Settings, LogSettings), Mistak
     let child = supervise::child(&given, matches, &config);
     let child_owner = child
         .as_ref()
-        .and_then(|child| supervise::share(child, &mut config));
+        .and_then(|child| supervise::share(&given, child, &mut config));
     let log = LogSettings {
         filter: level(&given),
         format: format(&given),

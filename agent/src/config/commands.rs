@@ -103,7 +103,8 @@ impl Engine {
         let before = self.store.ledger().user.clone();
         let keep = edit.clone().filter(|_| until == Some(Until::Kept));
         if let Some(edit) = keep.clone() {
-            self.store.append(Entry::User(edit))?;
+            self.yield_to_user(&mut resolved)?;
+            self.keep_user(edit)?;
         }
         let waiter = Waiter {
             until: until.unwrap_or(Until::Proved),

@@ -43,4 +43,5 @@ pub use metrics::Metrics;
 pub use offline::{Offline, Proposal, Reasons};
 pub use resolve::views as problem_views;
 pub use settings::{Drift, Settings};
+pub use store::Store;
 pub use view::{View, line};

@@ -121,6 +121,15 @@ impl Offline {
         }
     }
 
+    /// What was lost of the ledger, for people.
+    pub fn damage(&self) -> Option<String> {
+        let lost = self.store.as_ref()?.cut_bytes();
+        let state = self.settings.state.display();
+        (lost > 0).then(|| format!(
+            "the ledger in {state} was damaged: {lost} bytes from the first broken entry on are lost to history, and lie in {state}/ledger.damaged"
+        ))
+    }
+
     /// What of the layers may be meant otherwise; it holds nothing back.
     pub fn warnings(&self) -> Vec<ProblemView> {
         Readings::read(&self.settings).passed_over

@@ -275,7 +275,8 @@ impl Resolved {
             }
         };
         let stated = layer.stated_revision().unwrap_or(kept.revision + 1);
-        if stated < kept.revision {
+        // Callers are ordered by If-Match, whatever revision their text states.
+        if stated < kept.revision && actor == FILE_ACTOR {
             return self.keep_user(store, kept, LayerStatus::Shadowed, Vec::new());
         }
         let files = store.keep(sources)?;
@@ -452,12 +453,13 @@ pub fn etag(user: &UserLayer) -> String {
     format!("\"{}-{}\"", user.revision, &digest[..12])
 }
 
-/// The newest set that is known to be whole.
+/// The newest set that is known to be whole: of the last good document, else of one that did not fail.
 pub fn last_good(store: &Store) -> Option<&LayerSet> {
     let ledger = store.ledger();
-    ledger
-        .good
-        .as_ref()
+    let mut newest_first = ledger.generations.iter().rev();
+    let unfailed = newest_first.find(|g| ledger.quarantine_of(&g.sha256, None).is_none());
+    let found = ledger.good.as_ref().or(unfailed);
+    found
         .or(ledger.generations.back())
         .map(|generation| &generation.set)
 }

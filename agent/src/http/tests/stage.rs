@@ -24,7 +24,7 @@ use crate::config::gateway::{
     Change, Check, Gateway, Handed, Health, Issue, Presence, Purpose, Reloaded, Still, Trial,
     Verdict,
 };
-use crate::config::{self, Document, Drift, Engine, Metrics, Settings};
+use crate::config::{self, Document, Drift, Engine, Metrics, Settings, Store};
 use crate::gateway::Protection;
 use crate::http::decode::BodyTime;
 use crate::http::routes::api_within;
@@ -207,7 +207,8 @@ impl Stage {
         let gateway = Arc::new(Moody(presence.clone()));
         let metrics = Metrics::register(&registry).unwrap();
         let gate = readiness.gate("document");
-        let (engine, handle) = Engine::open(settings, gateway, metrics, gate).unwrap();
+        let store = Store::open(&settings.state).unwrap();
+        let (engine, handle) = Engine::new(settings, store, gateway, metrics, gate);
         let status = Status::new(handle.clone(), None, None, Protection::Switch);
         let files = TokenFiles {
             read: Some(path("read")),
