@@ -4,13 +4,15 @@ SHELL := bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
-# Node, the gateways and what cargo builds are kept here, outside the tree: a fresh clone finds them again.
+# Node, the gateways and what cargo builds are kept here, outside the tree: a fresh clone finds them again. Each clone's
+# place has a build folder of its own, since cargo takes what another clone built for fresh: `/` is `-` in its name, and
+# `-` is `+2`, so that no two places share one.
 export PILOTFISH_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pilotfish
-export CARGO_TARGET_DIR ?= $(PILOTFISH_CACHE)/target
+export CARGO_TARGET_DIR ?= $(PILOTFISH_CACHE)/target/$(patsubst -%,%,$(subst /,-,$(subst -,+2,$(subst +,+1,$(CURDIR)))))
 
 # The release that goes into images: static without musl. `--target` keeps build scripts and macros dynamic.
 TARGET := $(shell uname -m)-unknown-linux-gnu
-DIST := RUSTFLAGS="-C target-feature=+crt-static" cargo build --release --locked --target $(TARGET)
+DIST := RUSTFLAGS="-C target-feature=+crt-static -C link-arg=-Wl,-z,pack-relative-relocs" cargo build --release --locked --target $(TARGET)
 
 .PHONY: help setup run demo test soak bench dist lint fmt clean
 

@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::config::gateway::{Gateway, Presence};
-use crate::config::{self, Engine};
+use crate::config::{self, Engine, Store};
 use crate::gateway::{self, Child, OpenClaw, Patience, Protection, Tokens, follow};
 use crate::http::{self, Status};
 use crate::sandbox;
@@ -62,6 +62,8 @@ impl App {
         let registry = Registry::new();
         let readiness = Readiness::new();
         let gate = readiness.gate("document");
+        // First of all: a second agent on the same state directory changes nothing.
+        let store = Store::open(&settings.config.state)?;
         let api = listener(&settings).await?;
         let probes = Listener::bind(settings.probe_listen, ListenerSettings::default()).await?;
         let mut tasks = JoinSet::new();
@@ -94,7 +96,7 @@ impl App {
             read_only,
             ..settings.config.clone()
         };
-        let (engine, handle) = Engine::open(document, Arc::clone(&gateway), metrics, gate)?;
+        let (engine, handle) = Engine::new(document, store, Arc::clone(&gateway), metrics, gate);
         let secrets = secrets_of(
             &settings, gateway, token_file, &tokens, &registry, &drain, &mut tasks,
         )?;

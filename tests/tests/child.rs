@@ -102,6 +102,24 @@ impl Desk {
     }
 }
 
+#[test]
+fn a_first_document_outlives_a_gateway_that_crashes_for_reasons_of_its_own() {
+    let desk = Desk::new("true");
+    let crashing = "#!/bin/sh\necho $$ >> crashes\nexit 5\n";
+    fs::write(desk.path("openclaw"), crashing).unwrap();
+    let agent = desk.agent(&[], &["./openclaw", "gateway"]).spawn().unwrap();
+    eventually(LONG, || {
+        let crashes = fs::read_to_string(desk.path("crashes")).unwrap_or_default();
+        (crashes.lines().count() >= 3).then_some(())
+    })
+    .unwrap();
+    let said = end(agent);
+    assert!(said.contains("it is the first document"), "{said}");
+    desk.program("openclaw", "true");
+    let said = desk.life(&[]);
+    assert!(!said.contains("undoing"), "{said}");
+}
+
 /// Ends an agent in good order: what it said.
 fn end(mut agent: Child) -> String {
     let pid = Pid::from_raw(i32::try_from(agent.id()).unwrap());

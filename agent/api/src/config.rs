@@ -103,6 +103,9 @@ pub struct LayerView {
     /// What is wrong with it.
     #[serde(default)]
     pub problems: Vec<ProblemView>,
+    /// What may be meant otherwise, such as a file that is passed over. It holds nothing back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<ProblemView>,
     /// Counts edits; the user layer has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision: Option<u64>,

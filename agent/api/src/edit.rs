@@ -71,6 +71,9 @@ pub struct DiffResponse {
     /// Everything that would be refused or left out.
     #[serde(default)]
     pub problems: Vec<ProblemView>,
+    /// What may be meant otherwise, such as a file that is passed over. It holds nothing back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<ProblemView>,
     /// What the gateway itself says to it.
     pub check: CheckView,
 }

@@ -50,8 +50,8 @@ pub struct HiddenValue {
 /// A value that was asked for and kept out.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RefusedValue {
-    /// What it asked for, redacted; absent when it would have removed the key, or when its layer was
-    /// refused as a whole.
+    /// What it asked for, redacted; absent when it would have removed the key, or when its layer
+    /// cannot be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<Value>,
     /// Where it was asked for, why it is refused, and the cure.

@@ -3,7 +3,8 @@
 //! Rules of this wire:
 //! - Names are snake_case. A list of words is a string; an enum that carries, or may come to carry,
 //!   more than its name is an object tagged `kind`. Each has an `Unknown` for what a newer peer says.
-//! - Fields that a peer does not know are ignored; new fields are optional.
+//! - Fields of an answer that a caller does not know are ignored; new fields are optional. An agent
+//!   refuses a request with a field that it does not know.
 //! - Times are RFC 3339 strings in UTC, lengths of time are seconds and end in `_seconds`.
 //! - Secrets never cross: the sender redacts every document and value before it is put in here.
 

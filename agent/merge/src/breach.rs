@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use serde_json::Value;
 
 use crate::course::{Course, matches, snapshot};
+use crate::culprit::touching;
 use crate::layer::File;
 use crate::operation::{Action, Operation};
 use crate::path::KeyPath;
@@ -12,7 +13,7 @@ use crate::position::Positions;
 use crate::problem::Problem;
 use crate::rules::{Demand, Rules};
 use crate::search::{Here, Search};
-use crate::tree::Node;
+use crate::tree::{Kind, Node};
 
 /// What a message says of a bounded key that the operator set and a bound layer takes away.
 pub(crate) const MAY_NOT_BE_DELETED: &str = "may not be deleted";
@@ -73,6 +74,7 @@ impl<'r> Watch<'r> {
     ) -> Vec<Breach> {
         let mut search = self.search(positions);
         let here = Here::operation(operation.at);
+        let path = landing(operation, document);
         let copied;
         let value = match &operation.action {
             Action::Test(_) => return Vec::new(),
@@ -86,7 +88,7 @@ impl<'r> Watch<'r> {
                 copied.as_ref()
             }
         };
-        search.touch(&operation.path, value, document, here, self.courses());
+        search.touch(&path, value, document, here, self.courses());
         search.breaches
     }
 
@@ -99,7 +101,10 @@ impl<'r> Watch<'r> {
         after: &Node<'_>,
     ) -> Vec<Breach> {
         let mut search = self.search(&file.positions);
-        let whole = Here::operation(0);
+        let whole = |path: &KeyPath| {
+            let guilty = touching(file, path).next();
+            Here::operation(guilty.map_or(0, |operation| operation.at))
+        };
         for course in self.courses() {
             let (old, new) = (snapshot(course, before), snapshot(course, after));
             let lost = old.keys().filter(|path| !new.contains_key(*path));
@@ -110,16 +115,21 @@ impl<'r> Watch<'r> {
                 Demand::Lock { .. } => {
                     let fresh = fresh.map(|(path, _)| path);
                     if let Some(path) = lost.chain(fresh).next() {
-                        search.lock(course.rule, whole, path);
+                        search.lock(course.rule, whole(path), path);
                     }
                 }
                 Demand::Bound(bound) => {
                     for path in lost.filter(|path| self.operators.contains(path)) {
-                        search.bound(course.rule, whole, path, MAY_NOT_BE_DELETED.to_owned());
+                        search.bound(
+                            course.rule,
+                            whole(path),
+                            path,
+                            MAY_NOT_BE_DELETED.to_owned(),
+                        );
                     }
                     for (path, value) in fresh {
                         if let Some(why) = bound.refuses(path, value) {
-                            search.bound(course.rule, whole, path, why);
+                            search.bound(course.rule, whole(path), path, why);
                         }
                     }
                 }
@@ -141,4 +151,20 @@ impl<'r> Watch<'r> {
         let start = |rule| Course { rule, met: 0 };
         self.rules.all().iter().map(start).collect()
     }
+}
+
+/// Where an operation puts its value: `-` is the place behind the last one of an array.
+fn landing(operation: &Operation, document: &Node<'_>) -> KeyPath {
+    let path = &operation.path;
+    let Some((last, parent)) = path.segments().split_last() else {
+        return path.clone();
+    };
+    let room = document.find(parent).map(|node| &node.kind);
+    let (Some(Kind::Array(items)), "-") = (room, last.as_str()) else {
+        return path.clone();
+    };
+    let leaves = matches!(&operation.action, Action::Move(from)
+        if from.segments().split_last().is_some_and(|(_, room)| room == parent));
+    let end = items.len() - usize::from(leaves && !items.is_empty());
+    KeyPath::from(parent.to_vec()).child(&end.to_string())
 }

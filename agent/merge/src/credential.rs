@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::path::KeyPath;
 use crate::position::Positions;
 use crate::problem::{Problem, ProblemKind};
-use crate::shape::has_shape;
+use crate::shape::{SHORTEST_BEARER, SHORTEST_SET, has_shape};
 
 const CURE: &str = "put the value in the mounted secrets and refer to it: \
     { source: \"file\", provider: \"pilotfish\", id: \"/name\" }";
@@ -31,6 +31,20 @@ const SECRET_ENDINGS: [&str; 17] = [
     "cookie",
 ];
 
+/// Endings in the plural, whose list holds credentials.
+const LIST_ENDINGS: [&str; 7] = [
+    "tokens",
+    "passwords",
+    "passphrases",
+    "secrets",
+    "apikeys",
+    "privatekeys",
+    "accesskeys",
+];
+
+/// Lists of these are words for a model, no credentials.
+const WORD_LISTS: [&str; 3] = ["stoptokens", "specialtokens", "suppresstokens"];
+
 /// More endings that count where every key is the name of an environment variable or a header.
 const VARIABLE_ENDINGS: [&str; 4] = ["key", "pass", "credentials", "auth"];
 
@@ -53,7 +67,11 @@ pub(crate) fn check_below(
         path: path.clone(),
     };
     let named = names_secret(path.segments());
-    search.visit(value, at, named);
+    let listed = names_list(path.segments());
+    match value {
+        Value::String(text) if listed && !named => search.member(text, at),
+        _ => search.visit(value, at, named),
+    }
 }
 
 struct Search<'s> {
@@ -75,10 +93,16 @@ impl Search<'_> {
                 self.tell(at, "the value looks like a literal credential");
             }
             Value::Array(items) => {
+                let listed = !named && names_list(self.path.segments());
                 let mut child = at + 1;
                 for (index, item) in items.iter().enumerate() {
                     self.path.push(&index.to_string());
-                    self.visit(item, child, named);
+                    match item {
+                        Value::String(text) if listed || (!named && is_argument(items, index)) => {
+                            self.member(text, child);
+                        }
+                        _ => self.visit(item, child, named),
+                    }
                     self.path.pop();
                     child = self.positions.after(child);
                 }
@@ -100,6 +124,18 @@ impl Search<'_> {
         }
     }
 
+    /// One text of a list that holds credentials.
+    fn member(&mut self, text: &str, at: usize) {
+        if is_member(text) {
+            self.tell(
+                at,
+                "this list holds credentials, and its value is a literal",
+            );
+        } else if has_shape(text) {
+            self.tell(at, "the value looks like a literal credential");
+        }
+    }
+
     fn tell(&mut self, at: usize, message: &str) {
         let problem = Problem::new(ProblemKind::Credential, message, CURE);
         self.problems
@@ -107,18 +143,21 @@ impl Search<'_> {
     }
 }
 
+/// The names of a path, innermost first, without the array indices at its end; none where a
+/// provider of secrets is described.
+fn names(path: &[String]) -> impl Iterator<Item = &String> {
+    let provider = path.len() >= 2
+        && path[0] == "secrets"
+        && matches!(path[1].as_str(), "providers" | "defaults");
+    let path = if provider { &[] } else { path };
+    path.iter()
+        .rev()
+        .skip_while(|key| *key == "-" || crate::path::index(key).is_some())
+}
+
 /// Whether the key at the end of this path holds a credential. Array indices are looked through.
 pub(crate) fn names_secret(path: &[String]) -> bool {
-    if path.len() >= 2
-        && path[0] == "secrets"
-        && matches!(path[1].as_str(), "providers" | "defaults")
-    {
-        return false;
-    }
-    let mut names = path
-        .iter()
-        .rev()
-        .skip_while(|key| crate::path::index(key).is_some());
+    let mut names = names(path);
     let Some(key) = names.next() else {
         return false;
     };
@@ -126,6 +165,27 @@ pub(crate) fn names_secret(path: &[String]) -> bool {
     let variable = matches!(parent, Some("env" | "vars" | "headers"));
     is_secret_name(key)
         || (variable && VARIABLE_ENDINGS.iter().any(|ending| ends_with(key, ending)))
+}
+
+/// Whether an array at the end of this path, or around it, holds credentials.
+pub(crate) fn names_list(path: &[String]) -> bool {
+    let any = |endings: &[&str], key: &str| endings.iter().any(|ending| ends_with(key, ending));
+    names(path)
+        .next()
+        .is_some_and(|key| any(&LIST_ENDINGS, key) && !any(&WORD_LISTS, key))
+}
+
+/// Whether a text of a list that holds credentials is one: no word, no marker, no option.
+pub(crate) fn is_member(text: &str) -> bool {
+    let odd = |c: char| c.is_whitespace() || matches!(c, '<' | '>' | '{' | '}' | '|');
+    let bare = holds_variable(text) || !text.contains(odd);
+    text.len() >= SHORTEST_SET && !text.starts_with('-') && bare && is_literal(text)
+}
+
+/// Whether the item before this one is an option such as `--api-key`, whose value this one is.
+pub(crate) fn is_argument(items: &[Value], at: usize) -> bool {
+    let before = at.checked_sub(1).and_then(|before| items[before].as_str());
+    before.is_some_and(|option| option.starts_with("--") && is_secret_name(option))
 }
 
 /// Whether what goes by this name is a credential, wherever the name stands.
@@ -144,21 +204,50 @@ fn ends_with(key: &str, ending: &str) -> bool {
     })
 }
 
-/// Whether a string under a credential's key is the credential itself: not empty, not `${VAR}`.
+/// Whether a string under a credential's key holds the credential itself: not empty, and not only
+/// `${VAR}` with what belongs to it, such as `Bearer ${VAR}`.
 pub(crate) fn is_literal(text: &str) -> bool {
-    !text.trim().is_empty() && !holds_variable(text)
+    if text.trim().is_empty() {
+        return false;
+    }
+    let mut from = 0;
+    let mut after = false;
+    for (start, end) in variables(text) {
+        if holds_literal(&text[from..start], after, true) {
+            return true;
+        }
+        (from, after) = (end, true);
+    }
+    !after || holds_literal(&text[from..], true, false)
 }
 
-/// Whether the text refers to an environment variable: `${NAME}`, not escaped as `$${NAME}`.
+/// Whether a text beside a variable holds a credential: a word that touches the variable, or one
+/// that is longer than words of people are.
+fn holds_literal(text: &str, after: bool, before: bool) -> bool {
+    let word = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    let length = |bytes: &mut dyn Iterator<Item = &u8>| bytes.take_while(|byte| word(byte)).count();
+    let touches = (after && length(&mut text.as_bytes().iter()) >= SHORTEST_SET)
+        || (before && length(&mut text.as_bytes().iter().rev()) >= SHORTEST_SET);
+    let mut words = text.as_bytes().split(|byte| !word(byte));
+    let long = |word: &[u8]| word.len() >= SHORTEST_BEARER && word.iter().any(u8::is_ascii_digit);
+    touches || words.any(long)
+}
+
 fn holds_variable(text: &str) -> bool {
-    text.match_indices("${").any(|(start, _)| {
+    variables(text).next().is_some()
+}
+
+/// Where a text refers to environment variables: `${NAME}`, not escaped as `$${NAME}`.
+fn variables(text: &str) -> impl Iterator<Item = (usize, usize)> {
+    text.match_indices("${").filter_map(|(start, _)| {
         let body = &text[start + 2..];
         let name = body
             .bytes()
             .take_while(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'_');
         let length = name.count();
         let named = length > 0 && !body.starts_with(|c: char| c.is_ascii_digit());
-        named && body[length..].starts_with('}') && !text[..start].ends_with('$')
+        let found = named && body[length..].starts_with('}') && !text[..start].ends_with('$');
+        found.then_some((start, start + length + 3))
     })
 }
 
@@ -209,6 +298,14 @@ mod tests {
             json!({"headers": {"Authorization": "Bearer abc"}}),
             json!({"token": {"source": "file", "provider": "p", "id": "/x", "token": "y"}}),
             json!({"token": "$${NOT_A_VARIABLE}"}),
+            json!({"apiKey": "${A}literal-sk"}),
+            json!({"apiKey": "literal-sk${A}"}),
+            json!({"apiKey": "Bearer ${A} 0123456789abcdef"}),
+            json!({"url": "https://user:${A}hunter2@example.com"}),
+            json!({"args": ["--api-key", "abcdef"]}),
+            json!({"args": ["run", "--db-password", "hunter2", "--verbose"]}),
+            json!({"tokens": ["abcdef", "${TOKEN}"]}),
+            json!({"gateway": {"apiKeys": ["abc-def"], "passwords": []}}),
             json!([{"a": [{"secret": "x"}]}]),
         ];
         for value in cases {
@@ -230,6 +327,12 @@ mod tests {
             json!({"headers": {"Authorization": "Bearer ${TOKEN}"}}),
             json!({"url": "https://example.com:8080/a@b", "db": "postgres://user:${PW}@host/x"}),
             json!({"name": "task-force-one-two-three-four-five-6", "path": "desk-1-abcdefghijklmnopqrstuvwxyz"}),
+            json!({"args": ["--token-file", "/run/token", "--api-key", "${KEY}", "--token", "--verbose"]}),
+            json!({"args": ["--token", "<token>", "--max-tokens", "100000", "--secret", {"a": "abcdef"}]}),
+            json!({"tokens": ["${TOKEN}", "<|im_end|>", "</s>"], "maxTokens": "100000"}),
+            json!({"stopTokens": ["END_OF_TEXT"], "tokens": "on", "secretNames": ["gateway"]}),
+            json!({"cookie": "session=${SESSION}; path=/", "password": "${USER}:${PASS}"}),
+            json!({"apiKey": "sk-${TAIL}", "dbPassword": "/run/secrets/${NAME}"}),
             json!({"cookieFile": "/x", "cookies": "on", "authorizationUrl": "https://h/x"}),
             json!({"at": "2026-11-24T10:00:00", "id": "telegram:123456789", "image": "registry:5000/a:b"}),
         ];
@@ -256,6 +359,10 @@ mod tests {
             "redis://:hunter2@cache".to_owned(),
             format!("npm_{tail}"),
             format!("glpat-{tail}"),
+            "glpat-abcdefghijklmnopqrst".to_owned(),
+            "glpat-abcd_EFGHijkl-mnopqr".to_owned(),
+            "use glpat-1234567890abcdefghij here".to_owned(),
+            "ghp_abcdefghijklmnopqrstuvwxyzabcdefghij".to_owned(),
             format!("xoxe-{tail}"),
             format!("gsk_{tail}{tail}"),
             "-----BEGIN PGP PRIVATE KEY BLOCK-----\nabc".to_owned(),
@@ -265,6 +372,7 @@ mod tests {
             "https://example.com/?a=1&access_token=hunter2#x".to_owned(),
             "wss://example.com/?key=hunter2".to_owned(),
             "--api-key=hunter2".to_owned(),
+            "https://example.com/?access_token=abc".to_owned(),
         ];
         for text in cases {
             assert!(has_shape(&text), "{text}");
@@ -298,6 +406,10 @@ mod tests {
             "npm_config_node_gyp_build_from_source",
             "npm_package_1",
             "sk-short",
+            "glpat-your-token-goes-here",
+            "AKIAwithwordsbehindit",
+            "https://example.com/?access_token=",
+            "https://example.com/?key=abc",
             "-----BEGIN CERTIFICATE-----\nMIIB",
             "-----BEGIN PUBLIC KEY-----\nMIIB",
             "eyJhbGciOiJI",

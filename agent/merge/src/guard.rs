@@ -1,6 +1,6 @@
 //! What is checked on raw bytes, before anything parses them.
 
-use crate::problem::{Problem, ProblemKind};
+use crate::problem::{Problem, ProblemKind, START};
 
 /// The most bytes one file may have.
 pub const MAX_FILE_BYTES: usize = 1 << 20;
@@ -23,7 +23,7 @@ pub(crate) fn text(bytes: &[u8]) -> Result<&str, Problem> {
 fn too_large(size: usize) -> Problem {
     let message = format!("the file has {size} bytes, the limit is {MAX_FILE_BYTES}");
     let cure = "make it smaller, or split it into several files of the layer's directory";
-    Problem::new(ProblemKind::TooLarge, message, cure)
+    Problem::new(ProblemKind::TooLarge, message, cure).at(START)
 }
 
 fn not_utf8(bytes: &[u8], valid: usize) -> Problem {
@@ -54,6 +54,7 @@ mod tests {
         assert_eq!((problem.line, problem.column), (2, 6));
         let problem = text(&vec![b' '; MAX_FILE_BYTES + 1]).unwrap_err();
         assert_eq!(problem.kind, ProblemKind::TooLarge);
+        assert_eq!((problem.line, problem.column), (1, 1));
         assert!(text(&vec![b' '; MAX_FILE_BYTES]).is_ok());
     }
 }

@@ -9,7 +9,7 @@ use crate::guard::{MAX_FILES, MAX_LAYER_BYTES};
 use crate::layer_name::LayerName;
 use crate::operation::{self, MAX_OPERATIONS, Operation};
 use crate::position::Positions;
-use crate::problem::{Problem, ProblemKind};
+use crate::problem::{Problem, ProblemKind, START};
 use crate::reserved;
 use crate::source::{Source, parse_text};
 
@@ -56,27 +56,45 @@ impl Layer {
     /// # Errors
     /// All that is wrong with the files: limits, syntax, literal credentials, misuse of reserved keys.
     pub fn parse(name: LayerName, sources: &[Source]) -> Result<Layer, Vec<Problem>> {
-        let mut layer = Layer {
-            name,
-            files: Vec::with_capacity(sources.len()),
-            revision: None,
-            operations: 0,
-        };
+        let mut layer = Layer::nothing(name);
         if let Some(problem) = check_size(sources) {
             let layer = Some(name);
             return Err(vec![Problem { layer, ..problem }]);
         }
         let mut problems = Vec::new();
         for source in sources {
-            if let Err(found) = layer.read(source) {
-                let place = |problem: Problem| problem.within(Some(name), &source.file);
-                problems.extend(found.into_iter().map(place));
+            let place = |problem: Problem| problem.within(Some(name), &source.file);
+            match layer.read(source) {
+                Ok(found) | Err(found) => problems.extend(found.into_iter().map(place)),
             }
         }
         if problems.is_empty() {
             Ok(layer)
         } else {
             Err(problems)
+        }
+    }
+
+    /// What a layer that is refused asks for: only to be shown, redacted. None where a file of it
+    /// cannot be read as JSON5 of our limits at all.
+    #[must_use]
+    pub fn asked(name: LayerName, sources: &[Source]) -> Option<Layer> {
+        if check_size(sources).is_some() {
+            return None;
+        }
+        let mut layer = Layer::nothing(name);
+        for source in sources {
+            layer.read(source).ok()?;
+        }
+        Some(layer)
+    }
+
+    fn nothing(name: LayerName) -> Layer {
+        Layer {
+            name,
+            files: Vec::new(),
+            revision: None,
+            operations: 0,
         }
     }
 
@@ -127,7 +145,8 @@ impl Layer {
         &self.files
     }
 
-    fn read(&mut self, source: &Source) -> Result<(), Vec<Problem>> {
+    /// Takes a file in, and says what is wrong with it; an error where there is nothing to take in.
+    fn read(&mut self, source: &Source) -> Result<Vec<Problem>, Vec<Problem>> {
         let (mut value, mut positions) = parse_text(&source.bytes)?;
         let mut problems = Vec::new();
         let body = if source.file.ends_with(".patch.json") {
@@ -139,7 +158,7 @@ impl Layer {
             }
             self.operations += operations.len();
             if self.operations > MAX_OPERATIONS {
-                problems.push(operation::too_many(self.operations));
+                problems.push(operation::too_many(self.operations).at(START));
             }
             Body::Patch(operations)
         } else if value.is_object() {
@@ -153,15 +172,12 @@ impl Layer {
         } else {
             return Err(vec![not_an_object(&value, &positions)]);
         };
-        if !problems.is_empty() {
-            return Err(problems);
-        }
         self.files.push(File {
             name: source.file.clone(),
             body,
             positions,
         });
-        Ok(())
+        Ok(problems)
     }
 }
 
@@ -181,7 +197,8 @@ fn check_size(sources: &[Source]) -> Option<Problem> {
     let largest = sources.iter().max_by_key(|source| source.bytes.len())?;
     let message = format!("the layer has {total} bytes, the limit is {MAX_LAYER_BYTES}");
     let cure = "make the files of the layer smaller; this is its largest";
-    Some(Problem::new(ProblemKind::TooLarge, message, cure).within(None, &largest.file))
+    let problem = Problem::new(ProblemKind::TooLarge, message, cure);
+    Some(problem.within(None, &largest.file).at(START))
 }
 
 fn not_an_object(value: &Value, positions: &Positions) -> Problem {
@@ -300,13 +317,13 @@ mod tests {
     fn limits_the_whole_layer() {
         let text = format!("{{a: '{}'}}", "x".repeat(MAX_FILE_BYTES - 10));
         let problems = parse(LayerName::Plan, &[("x.json5", text.as_str()); 5]).unwrap_err();
-        assert_eq!(places(&problems), [("too_large", 0, 0, "")]);
+        assert_eq!(places(&problems), [("too_large", 1, 1, "")]);
         assert_eq!(problems[0].layer, Some(LayerName::Plan));
         let problems = parse(LayerName::Plan, &[("x.json5", "{}"); MAX_FILES + 1]).unwrap_err();
         assert_eq!(places(&problems), [("too_large", 0, 0, "")]);
         let half = format!("[{}]", vec!["{op:'remove',path:'/a'}"; 501].join(","));
         let problems = parse(LayerName::Plan, &[("x.patch.json", half.as_str()); 2]).unwrap_err();
-        assert_eq!(problems[0].kind, ProblemKind::TooLarge);
+        assert_eq!(places(&problems), [("too_large", 1, 1, "")]);
     }
 
     #[test]
@@ -370,6 +387,22 @@ mod tests {
         let alike =
             "{ Constructor: 1, proto: 1, prototypes: 1, a: 'constructor', b: ['__proto__'] }";
         assert!(parse(LayerName::User, &[("a.json5", alike)]).is_ok());
+    }
+
+    #[test]
+    fn a_refused_layer_is_read_to_be_shown_where_it_can_be() {
+        let source = |text: &str| Source {
+            file: "u.json5".to_owned(),
+            bytes: text.as_bytes().to_vec(),
+        };
+        let refused = [source("{ a: 1 }"), source("{ b: 2, token: 'literal' }")];
+        assert!(Layer::parse(LayerName::User, &refused).is_err());
+        let asked = Layer::asked(LayerName::User, &refused).unwrap();
+        assert_eq!(asked.files().len(), 2);
+        for text in ["{ a: 1", "[1]", "{ a: 1, a: 2 }"] {
+            let broken = [source("{}"), source(text)];
+            assert!(Layer::asked(LayerName::User, &broken).is_none(), "{text}");
+        }
     }
 
     #[test]

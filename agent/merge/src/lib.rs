@@ -11,6 +11,7 @@ mod bounds;
 mod breach;
 mod course;
 mod credential;
+mod culprit;
 mod cursor;
 mod diff;
 mod guard;

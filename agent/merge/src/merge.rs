@@ -5,10 +5,11 @@ use std::fmt;
 use serde_json::Value;
 
 use crate::breach::{Breach, Watch};
+use crate::culprit;
 use crate::layer::{Body, File, Layer};
 use crate::layer_name::LayerName;
 use crate::path::KeyPath;
-use crate::problem::{Problem, ProblemKind};
+use crate::problem::{Problem, ProblemKind, START};
 use crate::provenance::Provenance;
 use crate::record;
 use crate::rules::Rules;
@@ -87,7 +88,9 @@ fn in_the_way(layers: &[Layer], without: &[LayerName], failed: &[Problem]) -> Ve
         .filter(|layer| without.contains(&layer.name()) && !layer.is_empty());
     let files = gone.flat_map(|layer| layer.files().iter().map(move |file| (layer.name(), file)));
     let tell = |(name, file): (LayerName, &File)| {
-        Problem::new(ProblemKind::Patch, message.clone(), cure).within(Some(name), &file.name)
+        Problem::new(ProblemKind::Patch, message.clone(), cure)
+            .within(Some(name), &file.name)
+            .at(START)
     };
     files.map(tell).collect()
 }
@@ -200,20 +203,28 @@ impl<'a> Fold<'a> {
                 if let (Some(watch), true) = (watch, breaches.is_empty()) {
                     breaches = watch.document_breaches(file, &before, &self.root);
                 }
-                if !breaches.is_empty() {
+                let planted = culprit::planted(file, &before, &self.root);
+                if !breaches.is_empty() || !planted.is_empty() {
                     self.root = before;
                     self.leave_out(name, file, breaches);
+                    self.refuse(name, file, planted);
                 }
             }
             Err(problem) => {
                 self.root = before;
-                let problem = problem.within(Some(name), &file.name);
-                if name.is_bound() {
-                    self.left_out.push(problem);
-                } else {
-                    self.failed.push(problem);
-                }
+                self.refuse(name, file, vec![problem]);
             }
+        }
+    }
+
+    /// A file that cannot be applied: a bound layer goes without it, others make no document.
+    fn refuse(&mut self, name: LayerName, file: &File, problems: Vec<Problem>) {
+        let place = |problem: Problem| problem.within(Some(name), &file.name);
+        let problems = problems.into_iter().map(place);
+        if name.is_bound() {
+            self.left_out.extend(problems);
+        } else {
+            self.failed.extend(problems);
         }
     }
 

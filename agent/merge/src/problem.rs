@@ -8,6 +8,9 @@ use crate::layer_name::LayerName;
 use crate::path::KeyPath;
 use crate::redact::redact_text;
 
+/// The place of a problem of a whole file.
+pub(crate) const START: (u32, u32) = (1, 1);
+
 /// What sort of problem it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ProblemKind {

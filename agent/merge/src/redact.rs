@@ -2,7 +2,9 @@
 
 use serde_json::Value;
 
-use crate::credential::{is_literal, is_reference, names_secret};
+use crate::credential::{
+    is_argument, is_literal, is_member, is_reference, names_list, names_secret,
+};
 use crate::diff::Change;
 use crate::path::KeyPath;
 use crate::shape::{has_shape, shapes};
@@ -21,7 +23,10 @@ pub fn redact(document: &Value) -> Value {
 pub fn redact_value(path: &KeyPath, value: &Value) -> Value {
     let mut path = path.clone();
     let named = (1..=path.segments().len()).any(|end| names_secret(&path.segments()[..end]));
-    clean(&mut path, value, named)
+    match value {
+        Value::String(text) if names_list(path.segments()) && is_member(text) => REDACTED.into(),
+        _ => clean(&mut path, value, named),
+    }
 }
 
 /// A change without credentials.
@@ -54,7 +59,7 @@ fn clean(path: &mut KeyPath, value: &Value, named: bool) -> Value {
     match value {
         Value::String(text) if (named && is_literal(text)) || has_shape(text) => REDACTED.into(),
         Value::Number(_) if named => REDACTED.into(),
-        Value::Array(items) => items.iter().map(|item| clean(path, item, named)).collect(),
+        Value::Array(items) => clean_items(path, items, named),
         Value::Object(map) if !is_reference(value) => map
             .iter()
             .map(|(key, value)| {
@@ -67,6 +72,17 @@ fn clean(path: &mut KeyPath, value: &Value, named: bool) -> Value {
             .collect(),
         _ => value.clone(),
     }
+}
+
+fn clean_items(path: &mut KeyPath, items: &[Value], named: bool) -> Value {
+    let listed = names_list(path.segments());
+    let item = |(at, item): (usize, &Value)| match item {
+        Value::String(text) if (listed || is_argument(items, at)) && is_member(text) => {
+            REDACTED.into()
+        }
+        item => clean(path, item, named),
+    };
+    items.iter().enumerate().map(item).collect()
 }
 
 #[cfg(test)]
@@ -82,6 +98,9 @@ mod tests {
             "channels": {"telegram": {"botToken": "${BOT}"}},
             "list": [{"secret": ["a", {"b": "c"}]}],
             "url": "https://u:p@h/",
+            "args": ["--api-key", "abcdef", "--out", "abcdef"],
+            "tokens": ["abcdef", "${A}"],
+            "apiKey": "${A}literal-sk",
             "pin": {"password": 1234}
         });
         assert_eq!(
@@ -91,11 +110,16 @@ mod tests {
                 "channels": {"telegram": {"botToken": "${BOT}"}},
                 "list": [{"secret": [REDACTED, {"b": REDACTED}]}],
                 "url": REDACTED,
+                "args": ["--api-key", REDACTED, "--out", "abcdef"],
+                "tokens": [REDACTED, "${A}"],
+                "apiKey": REDACTED,
                 "pin": {"password": REDACTED}
             })
         );
         let path = "gateway.auth.token".parse().unwrap();
         assert_eq!(redact_value(&path, &json!("abc")), json!(REDACTED));
+        let item = "tokens.0".parse().unwrap();
+        assert_eq!(redact_value(&item, &json!("abcdef")), json!(REDACTED));
     }
 
     #[test]

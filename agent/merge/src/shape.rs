@@ -38,14 +38,20 @@ const SHAPES: [(&str, usize); 30] = [
     ("xai-", 60),
 ];
 
+/// Prefixes behind which a credential has capitals and digits only.
+const CAPITALS: [&str; 2] = ["AKIA", "ASIA"];
+
+/// Prefixes that ordinary names begin with too.
+const NAMES: [&str; 5] = ["sk-", "npm_", "hf_", "gsk_", "xai-"];
+
 /// No known credential is shorter.
 const SHORTEST: usize = 15;
 
 /// What follows `Bearer` and is shorter may be a word.
-const SHORTEST_BEARER: usize = 16;
+pub(crate) const SHORTEST_BEARER: usize = 16;
 
-/// What an argument or a part of a URL is set to and is shorter may be a placeholder.
-const SHORTEST_ASSIGNED: usize = 6;
+/// What an argument or an item of a list is set to and is shorter may be a placeholder.
+pub(crate) const SHORTEST_SET: usize = 6;
 
 /// How far behind `-----BEGIN` a private key's label ends.
 const LONGEST_LABEL: usize = 32;
@@ -108,9 +114,21 @@ fn known(text: &str, word: &Range<usize>) -> Option<Range<usize>> {
     let starts = |(prefix, _): &&(&str, usize)| text[word.start..].starts_with(prefix);
     let (prefix, length) = SHAPES.iter().find(starts)?;
     let tail = &text.as_bytes()[word.start + prefix.len()..word.end];
-    let odd = tail.iter().any(u8::is_ascii_digit)
-        || (tail.len() == *length && tail.iter().all(u8::is_ascii_uppercase));
-    (tail.len() >= *length && odd).then(|| word.clone())
+    (tail.len() >= *length && is_odd(prefix, tail)).then(|| word.clone())
+}
+
+/// Whether what follows a prefix is no row of words: it has a digit, is one run of letters, or mixes
+/// cases as the prefixes that begin no ordinary name do.
+fn is_odd(prefix: &str, tail: &[u8]) -> bool {
+    if tail.iter().any(u8::is_ascii_digit) {
+        return true;
+    }
+    if CAPITALS.contains(&prefix) {
+        return tail.len() == 16 && tail.iter().all(u8::is_ascii_uppercase);
+    }
+    let has = |sort: fn(&u8) -> bool| tail.iter().any(sort);
+    let mixed = has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase);
+    tail.iter().all(u8::is_ascii_alphabetic) || (mixed && !NAMES.contains(&prefix))
 }
 
 /// A Telegram bot token (a number, a colon, 35 characters) or a JSON web token (three parts, the
@@ -190,11 +208,15 @@ fn assigned(text: &str, word: &Range<usize>) -> Option<Range<usize>> {
         return None;
     }
     let name = &text[word.clone()];
-    let query = text[..word.start].ends_with(['?', '&']);
-    let secret = is_secret_name(name) || (query && name.eq_ignore_ascii_case("key"));
     let value = start..start + value_length(text, start);
-    let set = secret && (query || name.starts_with("--")) && value.len() >= SHORTEST_ASSIGNED;
-    set.then_some(value)
+    let query = text[..word.start].ends_with(['?', '&']);
+    let shortest = match (query, is_secret_name(name)) {
+        (true, true) => 1,
+        (false, true) if name.starts_with("--") => SHORTEST_SET,
+        (true, false) if name.eq_ignore_ascii_case("key") => SHORTEST_SET,
+        _ => return None,
+    };
+    (value.len() >= shortest).then_some(value)
 }
 
 /// How long the value is that begins here. Without `=`, so that no two values overlap.

@@ -7,7 +7,7 @@ use super::answer::Answer;
 use super::error::Error;
 use super::knobs;
 use super::paint::Paint;
-use super::problems::{count, listed};
+use super::problems::{count, line, listed};
 use super::way::{State, Way};
 
 /// Lists every problem at once.
@@ -17,6 +17,7 @@ pub(super) fn check(matches: &ArgMatches, paint: Paint) -> Result<Answer, Error>
             changes: Vec::new(),
             requires_restart: false,
             problems: offline.check(),
+            warnings: offline.warnings(),
             check: CheckView::Unchecked {
                 why: "no gateway was asked".to_owned(),
             },
@@ -24,7 +25,10 @@ pub(super) fn check(matches: &ArgMatches, paint: Paint) -> Result<Answer, Error>
         Way::Agent(agent) => agent.try_out(PATH_CONFIG_DIFF, &DiffRequest::default())?,
     };
     let refused = is_refused(&answer);
-    Ok(Answer::new(text(&answer, paint), &answer).refused_if(refused))
+    let warnings = answer.warnings.iter().map(line).collect();
+    Ok(Answer::new(text(&answer, paint), &answer)
+        .with_warnings(warnings)
+        .refused_if(refused))
 }
 
 /// Whether something in it would be refused.

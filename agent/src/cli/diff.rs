@@ -11,7 +11,7 @@ use super::check::{found, is_refused};
 use super::error::Error;
 use super::knobs;
 use super::paint::{Paint, plain};
-use super::problems::spot;
+use super::problems::{line, spot};
 use super::table::table;
 use super::way::{State, Way};
 
@@ -29,7 +29,10 @@ pub(super) fn diff(matches: &ArgMatches, paint: Paint) -> Result<Answer, Error> 
         Way::Agent(agent) => agent.try_out(PATH_CONFIG_DIFF, &DiffRequest::default())?,
     };
     let refused = is_refused(&answer);
-    Ok(Answer::new(text(&answer, paint), &answer).refused_if(refused))
+    let warnings = answer.warnings.iter().map(line).collect();
+    Ok(Answer::new(text(&answer, paint), &answer)
+        .with_warnings(warnings)
+        .refused_if(refused))
 }
 
 fn text(answer: &DiffResponse, paint: Paint) -> String {
@@ -137,6 +140,7 @@ mod tests {
             changes,
             requires_restart,
             problems: Vec::new(),
+            warnings: Vec::new(),
             check,
         }
     }

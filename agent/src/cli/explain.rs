@@ -1,6 +1,8 @@
 //! `explain KEY`: who set it, what that hid, what was refused, what locks it.
 
-use agent_api::{ConfigView, ExplainResponse, PATH_CONFIG, PATH_CONFIG_EXPLAIN, ProvenanceEntry};
+use agent_api::{
+    ConfigView, ExplainResponse, PATH_CONFIG, PATH_CONFIG_EXPLAIN, ProblemView, ProvenanceEntry,
+};
 use clap::ArgMatches;
 use config_merge::KeyPath;
 use serde_json::Value;
@@ -137,7 +139,11 @@ fn reasons_of(answer: &ExplainResponse, paint: Paint) -> Vec<Vec<String>> {
             &paint.warning("refused"),
             layer,
             spot(&problem.file, problem.line, problem.column),
-            format!("{value}{}", plain(&problem.message)),
+            format!(
+                "{value}{}{}",
+                elsewhere(problem, &answer.path),
+                plain(&problem.message)
+            ),
         ));
     }
     if let Some(lock) = &answer.locked_by {
@@ -150,6 +156,15 @@ fn reasons_of(answer: &ExplainResponse, paint: Paint) -> Vec<Vec<String>> {
         ));
     }
     rows
+}
+
+/// The other key that a problem is about, which took this one with it.
+fn elsewhere(problem: &ProblemView, key: &str) -> String {
+    if problem.path.is_empty() || problem.path == key {
+        String::new()
+    } else {
+        format!("with {}: ", plain(&problem.path))
+    }
 }
 
 /// The keys below a key, each with its value and who set it.
@@ -209,7 +224,7 @@ fn encoded(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use agent_api::{HiddenValue, LockView, OriginView, ProblemView, RefusedValue};
+    use agent_api::{HiddenValue, LockView, OriginView, RefusedValue};
     use serde_json::json;
 
     fn origin(layer: &str, file: &str) -> OriginView {
@@ -265,6 +280,18 @@ gateway.bind = \"loopback\"
   locked by  gateway.*  locks.json5:4:5        one gate
 ";
         assert_eq!(text(&answer(), Paint::PLAIN), expected);
+    }
+
+    #[test]
+    fn a_key_that_went_with_another_says_with_which() {
+        let mut with = answer();
+        with.path = "logging.level".to_owned();
+        with.refused[0].value = Some(json!("debug"));
+        let said = text(&with, Paint::PLAIN);
+        assert!(
+            said.contains("\"debug\": with gateway.bind: locked by policy"),
+            "{said}"
+        );
     }
 
     #[test]

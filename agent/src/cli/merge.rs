@@ -35,7 +35,13 @@ pub(super) fn merge(matches: &ArgMatches) -> Result<Answer, Error> {
             problems: proposal.problems,
         });
     }
-    let warnings = warnings(&proposal);
+    let passed_over = offline.warnings();
+    let damage = offline.damage();
+    let warnings: Vec<_> = damage
+        .into_iter()
+        .chain(warnings(&proposal))
+        .chain(passed_over.iter().map(line))
+        .collect();
     if order.to_stdout {
         let answer = Answer {
             text: proposal.bytes().to_vec(),

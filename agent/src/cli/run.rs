@@ -72,7 +72,7 @@ fn settings(matches: &ArgMatches) -> Result<(app::Settings, LogSettings), Mistak
     let mut child = supervise::child(&given, matches, &config);
     let child_owner = child
         .as_ref()
-        .and_then(|child| supervise::share(child, &mut config));
+        .and_then(|child| supervise::share(&given, child, &mut config));
     let mut sandbox = sandbox_knobs::sandbox(&given, &config.state);
     let guard = sandbox.as_mut().and_then(|sandbox| sandbox.guard.as_mut());
     if let (Some(child), Some(guard)) = (&mut child, guard) {

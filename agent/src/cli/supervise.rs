@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs::DirBuilder;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::Path;
 use std::time::Duration;
 
@@ -92,13 +92,46 @@ pub(super) fn guarded(child: &mut Settings, guard: &mut guard::Settings) {
 }
 
 /// Root writes, the child reads: its group has the document, its user the secrets.
-pub(super) fn share(child: &Settings, config: &mut config::Settings) -> Option<(u32, u32)> {
+pub(super) fn share(
+    given: &Given,
+    child: &Settings,
+    config: &mut config::Settings,
+) -> Option<(u32, u32)> {
     let RunAs { uid, gid } = child.run_as.filter(|_| geteuid().is_root())?;
+    if config.drift == Drift::Shared {
+        need_writable(given, &absolute(&config.document), uid, gid);
+        config.owner = config.owner.or(Some((uid, gid)));
+        return Some((uid, gid));
+    }
     config.owner = config.owner.or(Some((0, gid)));
     if config.mode == PRIVATE {
         config.mode = SHARED_WITH_GROUP;
     }
     Some((uid, gid))
+}
+
+/// In shared mode the gateway writes its document too, so its folder has to be open to it.
+fn need_writable(given: &Given, document: &Path, uid: u32, gid: u32) {
+    let folder = document.parent().unwrap_or(Path::new("/"));
+    let Ok(found) = std::fs::metadata(folder) else {
+        let folder = folder.display();
+        return given.mistake(
+            "--drift",
+            &format!("shared lets the gateway write its document: make {folder} first, for user {uid}:{gid}, or use enforce"),
+        );
+    };
+    let bits = match (found.uid() == uid, found.gid() == gid) {
+        (true, _) => 0o300,
+        (false, true) => 0o030,
+        (false, false) => 0o003,
+    };
+    if found.mode() & bits != bits {
+        let folder = folder.display();
+        given.mistake(
+            "--drift",
+            &format!("shared lets the gateway write its document, and user {uid} cannot write {folder}: run `chown {uid}:{gid} {folder}`, or use enforce"),
+        );
+    }
 }
 
 /// Makes the directories that document and secrets go to, ours alone to write; then finds out

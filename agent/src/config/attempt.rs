@@ -14,7 +14,7 @@ use super::choose::Candidate;
 use super::document::Document;
 use super::engine::{Engine, Waiting};
 use super::gateway::{Change, Check, Handed, Health, Trial, Verdict};
-use super::ledger::{Entry, LayerSet, Pin, UserLayer};
+use super::ledger::{LayerSet, Pin, UserLayer};
 use super::resolve::FILE_ACTOR;
 
 /// What a caller waits for.
@@ -91,6 +91,8 @@ pub(super) struct Attempt {
     pub waiters: Vec<Waiter>,
     pub unchecked: Option<String>,
     pub restores: Option<u64>,
+    /// Only empty objects come or go.
+    pub hollow: bool,
 }
 
 impl Attempt {
@@ -128,17 +130,9 @@ impl Engine {
         waiter: Option<Waiter>,
     ) -> Result<(), Error> {
         let sha256 = candidate.evaluation.document.sha256;
-        if let Some(attempt) = &mut self.attempt
-            && attempt.document.sha256 == sha256
-        {
-            if let Some(user) = candidate.user {
-                if attempt.kept {
-                    self.store.append(Entry::User(user.clone()))?;
-                }
-                attempt.user = Some(user);
-            }
-            attempt.waiters.extend(waiter);
-            return Ok(());
+        let same = |attempt: &Attempt| attempt.document.sha256 == sha256;
+        if self.attempt.as_ref().is_some_and(same) {
+            return self.join(candidate.user, waiter);
         }
         if self
             .written
@@ -152,7 +146,7 @@ impl Engine {
             self.state(ConfigState::Paused);
             self.release_as_it_is();
             if let Some(user) = candidate.user.filter(|user| user.actor != FILE_ACTOR) {
-                self.store.append(Entry::User(user))?;
+                self.keep_user(user)?;
             }
             self.answer(
                 waiter.into_iter().collect(),
@@ -162,6 +156,19 @@ impl Engine {
         }
         self.supersede()?;
         self.begin(candidate, actor, waiter)
+    }
+
+    /// The same document is on its way already.
+    fn join(&mut self, user: Option<UserLayer>, waiter: Option<Waiter>) -> Result<(), Error> {
+        let kept = self.attempt.as_ref().is_some_and(|attempt| attempt.kept);
+        if let Some(user) = user.clone().filter(|_| kept) {
+            self.keep_user(user)?;
+        }
+        if let Some(attempt) = &mut self.attempt {
+            attempt.user = user.or(attempt.user.take());
+            attempt.waiters.extend(waiter);
+        }
+        Ok(())
     }
 
     /// The bytes are the same: nothing is written, but an edit of the user layer is kept.
@@ -175,7 +182,7 @@ impl Engine {
             self.supersede()?;
         }
         if let Some(user) = candidate.user.clone() {
-            self.store.append(Entry::User(user))?;
+            self.keep_user(user)?;
         }
         if let Some(written) = &mut self.written {
             written.set.clone_from(&candidate.set);
@@ -200,13 +207,17 @@ impl Engine {
             .good
             .as_ref()
             .is_some_and(|good| good.number == number);
-        let open = ledger.generation(number).is_some_and(|g| {
-            matches!(
-                g.outcome,
-                Outcome::Pending | Outcome::Proved | Outcome::NotProvable | Outcome::Superseded
-            )
+        let open = ledger.generation(number).is_some_and(|g| match g.outcome {
+            Outcome::Pending | Outcome::Proved | Outcome::NotProvable | Outcome::Superseded => true,
+            Outcome::Failed => ledger.good.is_none() && self.lives_anew(),
+            _ => false,
         });
         !good && open
+    }
+
+    /// Whether the gateway is up, in another life than the one in which the first document failed.
+    fn lives_anew(&self) -> bool {
+        self.is_up() && self.failed_in.as_ref() != Some(&*self.presence.borrow())
     }
 
     /// The document on disk is proved without being written again.
@@ -226,6 +237,7 @@ impl Engine {
             paths: Vec::new(),
             requires_restart: false,
             revive: self.revive,
+            hollow: false,
         };
         self.attempt = Some(attempt);
         self.state(ConfigState::Proving);
@@ -292,7 +304,7 @@ impl Engine {
             .clone()
             .filter(|user| user.actor != FILE_ACTOR && !attempt.kept)
         {
-            self.store.append(Entry::User(user))?;
+            self.keep_user(user)?;
         }
         self.waiting.get_or_insert(Waiting {
             since: tokio::time::Instant::now(),

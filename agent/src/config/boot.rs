@@ -10,7 +10,7 @@ use config_merge::LayerName;
 use super::Error;
 use super::attempt::Undo;
 use super::choose::recalled;
-use super::document::Evaluation;
+use super::document::{Document, Evaluation};
 use super::engine::{Engine, Written};
 use super::gateway::Change;
 use super::ledger::{Entry, Generation, LayerSet};
@@ -34,8 +34,10 @@ impl Engine {
         let readings = Readings::read(&self.settings);
         let resolved = Resolved::of(&self.settings, &self.store, &readings)?;
         match self.boot_choice(&resolved) {
-            Some((set, evaluation)) => self.boot_with(evaluation, &set, &resolved).await?,
-            None => {
+            Some((set, evaluation)) if !self.moves_port(&evaluation, &resolved).await => {
+                self.boot_with(evaluation, &set, &resolved).await?;
+            }
+            _ => {
                 self.quiet_until = Some(tokio::time::Instant::now());
                 self.consider()?;
                 self.first().await?;
@@ -143,6 +145,7 @@ impl Engine {
             paths: Vec::new(),
             requires_restart: false,
             revive: false,
+            hollow: attempt.hollow,
         };
         self.attempt = Some(attempt);
         let trial = self.gateway.begin(change).await;
@@ -167,6 +170,20 @@ impl Engine {
         }
         set.take(LayerName::Runtime, &resolved.set);
         Some(set)
+    }
+
+    /// Whether the layers ask for another port, which a gateway takes only as a new process: then the
+    /// candidate goes first, as long as no process is there.
+    async fn moves_port(&mut self, good: &Evaluation, resolved: &Resolved) -> bool {
+        let candidate = recalled(&self.store, &resolved.set).filter(|_| resolved.fatal.is_empty());
+        let Some(candidate) = candidate.map(|candidate| candidate.document) else {
+            return false;
+        };
+        let port = |document: &Document| document.value.pointer("/gateway/port").cloned();
+        let failed = self.store.ledger().quarantine_of(&candidate.sha256, None);
+        port(&candidate) != port(&good.document)
+            && failed.is_none()
+            && !self.gateway.is_alive(&good.document).await
     }
 
     /// The same, merged: under the last good policy where the one in force is part of what failed.
@@ -223,6 +240,7 @@ impl Engine {
             paths: attempt.paths.clone(),
             requires_restart: false,
             revive: false,
+            hollow: attempt.hollow,
         };
         self.attempt = Some(attempt);
         self.record()?;

@@ -97,6 +97,13 @@ pub fn choose(
             return Ok(candidate(resolved, evaluation, reverted));
         }
     }
+    // Where nothing was ever good, what is in place stays there: the gateway may have failed for reasons of its own.
+    let ledger = store.ledger();
+    let newest = ledger.generations.back();
+    let in_place = newest.is_some_and(|newest| newest.sha256 == evaluation.document.sha256);
+    if ledger.good.is_none() && in_place {
+        return Ok(candidate(resolved, evaluation, Vec::new()));
+    }
     Ok(Choice::Nothing(resolved.problems()))
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use agent_api::{
     ApplyReport, ConfigState, ExplainResponse, HiddenValue, Outcome, ProvenanceEntry,
-    QuarantineEntry, RefusedValue,
+    QuarantineEntry,
 };
 use config_merge::{KeyPath, LayerName, Source};
 use jiff::Timestamp;
@@ -16,6 +16,7 @@ use super::choose::{Choice, choose, recalled};
 use super::engine::Engine;
 use super::handle::{Command, Edited, Inspection, Preview, UserText};
 use super::ledger::Entry;
+use super::refused::OnDisk;
 use super::resolve::{Resolved, etag};
 use super::source::Readings;
 use super::view::{changes, line, origin_view};
@@ -102,7 +103,8 @@ impl Engine {
         let before = self.store.ledger().user.clone();
         let keep = edit.clone().filter(|_| until == Some(Until::Kept));
         if let Some(edit) = keep.clone() {
-            self.store.append(Entry::User(edit))?;
+            self.yield_to_user(&mut resolved)?;
+            self.keep_user(edit)?;
         }
         let waiter = Waiter {
             until: until.unwrap_or(Until::Proved),
@@ -280,22 +282,13 @@ impl Engine {
         let value = answer.value.as_ref();
         answer.since_generation = value.and_then(|_| self.store.ledger().since(&answer.path));
         let view = self.view.borrow();
-        let told: Vec<_> = answer
-            .refused
-            .iter()
-            .map(|refused| refused.problem.clone())
-            .collect();
-        let about = |problem: &&agent_api::ProblemView| {
-            super::explain::concerns(&problem.path, path) && !told.contains(problem)
+        let on_disk = OnDisk {
+            readings: &Readings::read(&self.settings),
+            views: &view.layers,
+            problems: &view.problems,
+            seen: &self.store.ledger().user.seen,
         };
-        let refused = view.problems.iter().filter(about).cloned();
-        let refused: Vec<RefusedValue> = refused
-            .map(|problem| RefusedValue {
-                value: None,
-                problem,
-            })
-            .collect();
-        answer.refused.extend(refused);
+        on_disk.tell(path, &layers, &mut answer);
         Ok(answer)
     }
 

@@ -107,14 +107,15 @@ impl Engine {
     pub(super) fn record(&mut self) -> Result<(), Error> {
         let recorded = self.recorded();
         let number = recorded.unwrap_or(self.store.ledger().last_number + 1);
+        let unkept = self.attempt.as_ref().filter(|attempt| !attempt.kept);
+        if let Some(user) = unkept.and_then(|attempt| attempt.user.clone()) {
+            self.keep_user(user)?;
+        }
         let Some(attempt) = &mut self.attempt else {
             return Ok(());
         };
         attempt.number = Some(number);
-        if let Some(user) = attempt.user.clone().filter(|_| !attempt.kept) {
-            self.store.append(Entry::User(user))?;
-            attempt.kept = true;
-        }
+        attempt.kept |= attempt.user.is_some();
         let runtime = attempt
             .set
             .layers

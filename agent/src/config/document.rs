@@ -42,6 +42,18 @@ impl Document {
     }
 }
 
+/// Whether two documents say the same, but for objects that hold nothing.
+pub fn says_the_same(one: &Value, other: &Value) -> bool {
+    match (one, other) {
+        (Value::Object(one), Value::Object(other)) => one.keys().chain(other.keys()).all(|key| {
+            let absent = Value::Object(serde_json::Map::new());
+            let (one, other) = (one.get(key), other.get(key));
+            says_the_same(one.unwrap_or(&absent), other.unwrap_or(&absent))
+        }),
+        (one, other) => one == other,
+    }
+}
+
 /// A document with the reason for each of its keys.
 pub struct Evaluation {
     /// The document.
@@ -114,5 +126,42 @@ impl DocumentFile {
     /// What the file holds now; none when nothing (or no regular file) is there.
     pub fn read(&self) -> Option<Vec<u8>> {
         durable::read_regular(&self.target.dir.join(&self.target.name), MAX_DOCUMENT_BYTES).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn objects_that_hold_nothing_say_nothing() {
+        let same = [
+            (json!({}), json!({ "messages": {} })),
+            (json!({ "a": { "b": {} } }), json!({ "a": {} })),
+            (
+                json!({ "a": 1, "b": {} }),
+                json!({ "a": 1, "c": { "d": {} } }),
+            ),
+        ];
+        for (one, other) in same {
+            assert!(
+                says_the_same(&one, &other) && says_the_same(&other, &one),
+                "{one} {other}"
+            );
+        }
+        let different = [
+            (json!({}), json!({ "a": [] })),
+            (json!({}), json!({ "a": null })),
+            (json!({ "a": {} }), json!({ "a": 0 })),
+            (json!({ "a": [{}] }), json!({ "a": [] })),
+            (json!({ "a": { "b": 1 } }), json!({ "a": {} })),
+        ];
+        for (one, other) in different {
+            assert!(
+                !says_the_same(&one, &other) && !says_the_same(&other, &one),
+                "{one} {other}"
+            );
+        }
     }
 }

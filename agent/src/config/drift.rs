@@ -52,21 +52,35 @@ impl Engine {
                 );
                 Ok(())
             }
-            Answer::Now => self.put_back(&found),
+            Answer::Now => {
+                self.put_back()?;
+                self.note(DriftAction::PutBack, &found, "");
+                Ok(())
+            }
+            Answer::Due => {
+                self.put_back()?;
+                let event = self.told(DriftAction::PutBack, &found, "");
+                self.view.send_modify(|view| view.drift.last = Some(event));
+                Ok(())
+            }
         }
     }
 
-    fn put_back(&mut self, found: &Option<Vec<u8>>) -> Result<(), Error> {
-        let Some(written) = &self.written else {
-            return Ok(());
-        };
-        self.file.write(&written.bytes)?;
-        self.note(DriftAction::PutBack, found, "");
+    fn put_back(&mut self) -> Result<(), Error> {
+        if let Some(written) = &self.written {
+            self.file.write(&written.bytes)?;
+        }
         Ok(())
     }
 
     /// Counts an edit and says what it touched.
     pub(super) fn note(&mut self, action: DriftAction, found: &Option<Vec<u8>>, detail: &str) {
+        let event = self.told(action, found, detail);
+        self.view.send_modify(|view| view.drifted(event));
+    }
+
+    /// Says what was done about an edit.
+    fn told(&self, action: DriftAction, found: &Option<Vec<u8>>, detail: &str) -> DriftEvent {
         let paths = self.touched(found);
         tracing::warn!(
             paths = paths.join(", "),
@@ -75,13 +89,12 @@ impl Engine {
             word(action)
         );
         self.metrics.drifted(action);
-        let event = DriftEvent {
+        DriftEvent {
             at: Timestamp::now().to_string(),
             action,
             paths,
             detail: Some(detail.to_owned()).filter(|detail| !detail.is_empty()),
-        };
-        self.view.send_modify(|view| view.drifted(event));
+        }
     }
 
     fn touched(&self, found: &Option<Vec<u8>>) -> Vec<String> {

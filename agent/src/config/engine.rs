@@ -82,6 +82,8 @@ pub struct Engine {
     pub(super) handing: bool,
     /// The gateway may be dead of the last document: the next one has to bring it back.
     pub(super) revive: bool,
+    /// The life of the gateway in which the very first document failed.
+    pub(super) failed_in: Option<Presence>,
 }
 
 /// A gateway that does not answer.
@@ -104,14 +106,14 @@ enum Wake {
 }
 
 impl Engine {
-    /// Opens the state directory and becomes its owner; nothing else happens before `run`.
-    pub fn open(
+    /// Nothing happens before `run`.
+    pub fn new(
         settings: Settings,
+        store: Store,
         gateway: Arc<dyn Gateway>,
         metrics: Metrics,
         gate: Gate,
-    ) -> Result<(Self, Handle), Error> {
-        let store = Store::open(&settings.state)?;
+    ) -> (Self, Handle) {
         let presence = gateway.presence();
         let (sender, commands) = mpsc::channel(COMMANDS);
         let first = View::new(&settings, presence.borrow().clone());
@@ -143,15 +145,19 @@ impl Engine {
             released: false,
             handing: false,
             revive: false,
+            failed_in: None,
         };
-        Ok((engine, handle))
+        (engine, handle)
     }
 
     /// Lives until told to end. Writes the first document before it does anything else.
     pub async fn run(mut self, drain: Drain) -> Result<(), Error> {
         let mut watcher = self.watcher();
         let names = self.watched();
-        self.boot().await?;
+        if let Err(error) = self.boot().await {
+            self.stumble(&error);
+            self.release_as_it_is();
+        }
         loop {
             let modes = watcher.modes();
             self.view

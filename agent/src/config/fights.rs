@@ -27,6 +27,8 @@ pub struct Fights {
 pub enum Answer {
     /// Now.
     Now,
+    /// Now: it was put off, and is no new edit.
+    Due,
     /// Later: it is a fight.
     Later(Duration),
     /// It was put off already.
@@ -47,7 +49,7 @@ impl Fights {
             }
             self.due = None;
             self.last = Some(now);
-            return Answer::Now;
+            return Answer::Due;
         }
         let over = self
             .last
@@ -86,10 +88,10 @@ mod tests {
         assert_eq!(fights.edit(now), Answer::Later(Duration::from_millis(500)));
         assert_eq!(fights.edit(now), Answer::Waiting);
         now += Duration::from_millis(500);
-        assert_eq!(fights.edit(now), Answer::Now, "the answer that was put off");
+        assert_eq!(fights.edit(now), Answer::Due, "the answer that was put off");
         assert_eq!(fights.edit(now), Answer::Later(Duration::from_secs(1)));
         now += OVER_AFTER + Duration::from_secs(31);
-        assert_eq!(fights.edit(now), Answer::Now, "the put-off one");
+        assert_eq!(fights.edit(now), Answer::Due, "the put-off one");
         now += OVER_AFTER + Duration::from_secs(1);
         assert_eq!(fights.edit(now), Answer::Now, "quiet ended the fight");
     }

@@ -85,6 +85,8 @@ pub struct Change {
     pub requires_restart: bool,
     /// Whether the gateway may be dead and must be brought back: the document undoes another.
     pub revive: bool,
+    /// Whether only empty objects come or go: the gateway sees no difference, and its hash need not move.
+    pub hollow: bool,
 }
 
 /// What the gateway made of a document.

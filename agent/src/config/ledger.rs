@@ -178,6 +178,13 @@ pub enum Entry {
     },
     /// The user layer changed.
     User(UserLayer),
+    /// The user layer changed, and says itself what the runtime layer said before.
+    Yielded {
+        /// The user layer.
+        user: UserLayer,
+        /// What is left of the runtime layer.
+        runtime: LayerFile,
+    },
     /// The runtime layer changed; empty bytes are no layer.
     Runtime {
         /// Its one file.
@@ -261,6 +268,10 @@ impl Ledger {
                 self.good_version = version;
             }
             Entry::User(user) => self.user = user,
+            Entry::Yielded { user, runtime } => {
+                self.user = user;
+                self.runtime = Some(runtime);
+            }
             Entry::Runtime { file } => self.runtime = file,
             Entry::Held(held) => {
                 self.pins = held.pins;

@@ -121,6 +121,20 @@ impl Offline {
         }
     }
 
+    /// What was lost of the ledger, for people.
+    pub fn damage(&self) -> Option<String> {
+        let lost = self.store.as_ref()?.cut_bytes();
+        let state = self.settings.state.display();
+        (lost > 0).then(|| format!(
+            "the ledger in {state} was damaged: {lost} bytes from the first broken entry on are lost to history, and lie in {state}/ledger.damaged"
+        ))
+    }
+
+    /// What of the layers may be meant otherwise; it holds nothing back.
+    pub fn warnings(&self) -> Vec<ProblemView> {
+        Readings::read(&self.settings).passed_over
+    }
+
     /// The document that the layers make; layers that cannot be taken fall back to their last good.
     pub fn propose(&self) -> Result<Proposal, Error> {
         let Some(store) = &self.store else {
@@ -249,24 +263,6 @@ impl Offline {
     /// What the state directory remembers, where there is one.
     pub fn ledger(&self) -> Option<&Ledger> {
         self.store.as_ref().map(Store::ledger)
-    }
-
-    /// The layers and rules to explain, and the problems of those that fell back.
-    fn layers(&self) -> Result<(Vec<Layer>, Rules, Vec<ProblemView>), Error> {
-        let Some(store) = &self.store else {
-            let (layers, rules, problems) = self.parse();
-            return if problems.is_empty() {
-                Ok((layers, rules, problems))
-            } else {
-                Err(Error::Refused(problems))
-            };
-        };
-        let resolved = Resolved::of(&self.settings, store, &Readings::read(&self.settings))?;
-        if !resolved.fatal.is_empty() {
-            return Err(Error::Refused(resolved.problems()));
-        }
-        let (layers, rules) = store.layers(&resolved.set)?;
-        Ok((layers, rules, resolved.problems()))
     }
 
     /// The document that is in place now.

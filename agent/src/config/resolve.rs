@@ -51,6 +51,7 @@ impl Resolved {
             let empty = matches!(reading, Reading::Files(sources) if sources.is_empty());
             empty && had_files(store, *name)
         });
+        resolved.warn(&readings.passed_over);
         Ok(resolved)
     }
 
@@ -159,15 +160,13 @@ impl Resolved {
         if let Err(error) = self.recall(store, name, &files) {
             problems.extend(unreadable(name, &files, &error));
             if name.is_bound() && !is_missed(name, &error) {
-                self.views
-                    .insert(name, layer_view(name, &[], LayerStatus::FellBack, problems));
+                self.show(name, &[], LayerStatus::FellBack, problems);
             } else {
                 self.fail(name, problems);
             }
             return Ok(());
         }
-        self.views
-            .insert(name, layer_view(name, &files, status, problems));
+        self.show(name, &files, status, problems);
         self.set.layers.insert(name, files);
         Ok(())
     }
@@ -175,8 +174,29 @@ impl Resolved {
     /// Nothing of this layer can be in force, and without it no document is made.
     fn fail(&mut self, name: LayerName, problems: Vec<ProblemView>) {
         self.fatal.insert(name);
-        self.views
-            .insert(name, layer_view(name, &[], LayerStatus::Absent, problems));
+        self.show(name, &[], LayerStatus::Absent, problems);
+    }
+
+    /// What became of a layer; what it was warned of before stays.
+    fn show(
+        &mut self,
+        name: LayerName,
+        files: &[LayerFile],
+        status: LayerStatus,
+        problems: Vec<ProblemView>,
+    ) {
+        let view = layer_view(name, files, status, problems);
+        let before = self.views.insert(name, view);
+        if let (Some(before), Some(view)) = (before, self.views.get_mut(&name)) {
+            view.warnings = before.warnings;
+        }
+    }
+
+    fn warn(&mut self, warnings: &[ProblemView]) {
+        for view in self.views.values_mut() {
+            let own = |warning: &&ProblemView| warning.layer.as_ref() == Some(&view.name);
+            view.warnings = warnings.iter().filter(own).cloned().collect();
+        }
     }
 
     /// Reads a layer back, unless it was parsed a moment ago.
@@ -255,7 +275,8 @@ impl Resolved {
             }
         };
         let stated = layer.stated_revision().unwrap_or(kept.revision + 1);
-        if stated < kept.revision {
+        // Callers are ordered by If-Match, whatever revision their text states.
+        if stated < kept.revision && actor == FILE_ACTOR {
             return self.keep_user(store, kept, LayerStatus::Shadowed, Vec::new());
         }
         let files = store.keep(sources)?;
@@ -368,6 +389,7 @@ fn layer_view(
         files: files.iter().map(|file| file.name.clone()).collect(),
         status,
         problems,
+        warnings: Vec::new(),
         revision: None,
         etag: None,
     }
@@ -431,12 +453,13 @@ pub fn etag(user: &UserLayer) -> String {
     format!("\"{}-{}\"", user.revision, &digest[..12])
 }
 
-/// The newest set that is known to be whole.
+/// The newest set that is known to be whole: of the last good document, else of one that did not fail.
 pub fn last_good(store: &Store) -> Option<&LayerSet> {
     let ledger = store.ledger();
-    ledger
-        .good
-        .as_ref()
+    let mut newest_first = ledger.generations.iter().rev();
+    let unfailed = newest_first.find(|g| ledger.quarantine_of(&g.sha256, None).is_none());
+    let found = ledger.good.as_ref().or(unfailed);
+    found
         .or(ledger.generations.back())
         .map(|generation| &generation.set)
 }

@@ -1,13 +1,13 @@
 //! Shared mode: the gateway's own writes become the runtime layer, by a three-way merge.
 
 use agent_api::DriftAction;
-use config_merge::{LayerName, Pattern, Source};
+use config_merge::{KeyPath, LayerName, Pattern, Source};
 use serde_json::{Value, json};
 
 use super::Error;
 use super::document::Document;
 use super::engine::{Engine, Written};
-use super::ledger::{Entry, Generation};
+use super::ledger::{Entry, Generation, LayerFile, UserLayer};
 use super::resolve::Resolved;
 use super::settings::Drift;
 use super::source::Readings;
@@ -154,29 +154,49 @@ impl Engine {
         Ok(())
     }
 
-    /// What the user now says of a path beats what the gateway once wrote there (ruling 10).
-    pub(super) fn yield_to_user(&self, resolved: &mut Resolved) -> Result<(), Error> {
-        let (Some(edit), Some(_)) = (&resolved.user, &self.store.ledger().runtime) else {
-            return Ok(());
+    /// Records an edit of the user layer, with what it takes out of the runtime layer.
+    pub(super) fn keep_user(&mut self, edit: UserLayer) -> Result<(), Error> {
+        let Some((runtime, taken)) = self.yielded(&edit)? else {
+            return self.store.append(Entry::User(edit));
         };
-        // What the edit replaces may be lost; then all that it says is news.
-        let before = self.user_value(&self.store.ledger().user.files);
-        let before = before.unwrap_or_else(|_| json!({}));
-        let after = self.user_value(&edit.files)?;
-        if !resolved.set.layers.contains_key(&LayerName::Runtime) {
-            return Ok(());
-        }
-        let mut runtime = self.runtime()?;
-        let taken = config_merge::yield_to_user(&mut runtime, &before, &after);
-        if taken.is_empty() {
-            return Ok(());
-        }
         for path in &taken {
             tracing::info!(%path, "the user layer now says this itself: taken out of the runtime layer");
         }
-        let files = self.store.keep(&[runtime_source(&runtime)])?;
-        resolved.set.layers.insert(LayerName::Runtime, files);
+        let user = edit;
+        self.store.append(Entry::Yielded { user, runtime })
+    }
+
+    /// What the user now says of a path beats what the gateway once wrote there (ruling 10).
+    pub(super) fn yield_to_user(&self, resolved: &mut Resolved) -> Result<(), Error> {
+        let Some(edit) = &resolved.user else {
+            return Ok(());
+        };
+        if resolved.set.layers.contains_key(&LayerName::Runtime)
+            && let Some((runtime, _)) = self.yielded(edit)?
+        {
+            let runtime = vec![runtime];
+            resolved.set.layers.insert(LayerName::Runtime, runtime);
+        }
         Ok(())
+    }
+
+    /// The runtime layer without what an edit of the user layer says; none where that takes nothing out.
+    fn yielded(&self, edit: &UserLayer) -> Result<Option<(LayerFile, Vec<KeyPath>)>, Error> {
+        let ledger = self.store.ledger();
+        if ledger.runtime.is_none() || ledger.user == *edit {
+            return Ok(None);
+        }
+        // What the edit replaces may be lost; then all that it says is news.
+        let before = self.user_value(&ledger.user.files);
+        let before = before.unwrap_or_else(|_| json!({}));
+        let after = self.user_value(&edit.files)?;
+        let mut runtime = self.runtime()?;
+        let taken = config_merge::yield_to_user(&mut runtime, &before, &after);
+        if taken.is_empty() {
+            return Ok(None);
+        }
+        let kept = self.store.keep(&[runtime_source(&runtime)])?.pop();
+        Ok(kept.map(|runtime| (runtime, taken)))
     }
 
     fn allowed(&self) -> Vec<Pattern> {
@@ -199,7 +219,7 @@ impl Engine {
     }
 
     /// What the user layer says alone, as one value; nothing where it only patches other layers.
-    fn user_value(&self, files: &[super::ledger::LayerFile]) -> Result<Value, Error> {
+    fn user_value(&self, files: &[LayerFile]) -> Result<Value, Error> {
         let layer = self.store.layer(LayerName::User, files)?;
         let merged = config_merge::merge(&[layer], &config_merge::Rules::none());
         Ok(merged.map_or_else(|_| json!({}), |merged| merged.document))

@@ -20,7 +20,7 @@ impl Engine {
         };
         let gateway = Arc::clone(&self.gateway);
         let (document, paths) = (Arc::clone(&attempt.document), attempt.paths.clone());
-        let revive = self.revive;
+        let (revive, hollow) = (self.revive, attempt.hollow);
         self.work = Some(Box::pin(async move {
             // The kinds are mostly known already; what is left are two questions that need not wait for each other.
             let reloads = gateway.reload_kinds(&paths).await;
@@ -29,6 +29,7 @@ impl Engine {
                 paths,
                 requires_restart: reloads.contains(&Reload::Restart),
                 revive,
+                hollow,
             };
             let (check, trial) = tokio::join!(
                 gateway.check(&document, Purpose::Apply),
@@ -195,11 +196,14 @@ impl Engine {
     }
 
     pub(super) fn settle_state(&mut self) {
+        let number = self.written.as_ref().map_or(0, |written| written.number);
+        let written = self.store.ledger().generation(number);
+        let failed = written.is_some_and(|written| written.outcome == Outcome::Failed);
         let refused = self.view.borrow().has_problems();
-        self.state(if refused {
-            ConfigState::Refused
-        } else {
-            ConfigState::Settled
+        self.state(match (refused, failed) {
+            (true, _) => ConfigState::Refused,
+            (false, true) => ConfigState::Pending,
+            (false, false) => ConfigState::Settled,
         });
     }
 }

@@ -122,6 +122,11 @@ impl Store {
         Ok(store)
     }
 
+    /// How much of the ledger was damaged, and cut off when it was opened.
+    pub fn cut_bytes(&self) -> u64 {
+        self.records.cut_bytes()
+    }
+
     /// What the entries fold into.
     pub fn ledger(&self) -> &Ledger {
         &self.ledger

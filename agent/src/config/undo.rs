@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::Error;
 use super::attempt::{Attempt, Step, Undo, Waiter};
 use super::choose::{lenient, recalled};
-use super::document::Evaluation;
+use super::document::{Evaluation, says_the_same};
 use super::engine::Engine;
 use super::gateway::{Change, Issue};
 use super::ledger::{Entry, Generation, Held, LayerSet, Quarantine, UserLayer};
@@ -18,11 +18,41 @@ use super::view::changes;
 impl Engine {
     /// The change on its way failed, in a way that names no place: brings the last good layers back.
     pub(super) fn undo(&mut self, reason: String) -> Result<(), Error> {
+        if self.is_first() {
+            return self.first_failed(&reason);
+        }
         let problem = self
             .attempt
             .as_ref()
             .map(|attempt| super::view::undone(&attempt.changes, &reason));
         self.undo_because(reason, problem.into_iter().collect())
+    }
+
+    /// Whether the change on its way is the only document that there ever was.
+    fn is_first(&self) -> bool {
+        let ledger = self.store.ledger();
+        self.attempt.as_ref().is_some_and(|attempt| {
+            let same = |g: &Generation| g.sha256 == attempt.document.sha256;
+            ledger.good.is_none() && ledger.generations.iter().all(same)
+        })
+    }
+
+    /// The very first document failed. There is nothing to go back to, and the gateway may have
+    /// failed for reasons of its own (ruling 4): it stays, and is proved in the gateway's next life.
+    fn first_failed(&mut self, reason: &str) -> Result<(), Error> {
+        let Some(attempt) = self.attempt.take() else {
+            return Ok(());
+        };
+        self.failed_in = Some(self.presence.borrow().clone());
+        let report = attempt.report(
+            Outcome::Failed,
+            Some(format!(
+                "{reason}; it is the first document, so there is none to go back to: it is proved again when the gateway starts anew"
+            )),
+        );
+        self.judge(&report)?;
+        self.finish(&report, attempt.waiters);
+        Ok(())
     }
 
     /// The change on its way failed, and these are the places.
@@ -83,6 +113,7 @@ impl Engine {
             paths: attempt.paths.clone(),
             requires_restart: attempt.requires_restart(),
             revive: self.revive,
+            hollow: attempt.hollow,
         };
         self.attempt = Some(attempt);
         self.tell_undo();
@@ -124,6 +155,8 @@ impl Engine {
     ) -> Attempt {
         let before = self.current();
         let (changes, paths) = changes(before.as_ref(), &evaluation);
+        let hollow =
+            before.is_some_and(|before| says_the_same(&before.value, &evaluation.document.value));
         Attempt {
             set,
             document: Arc::new(evaluation.document),
@@ -142,6 +175,7 @@ impl Engine {
             waiters: Vec::new(),
             unchecked: None,
             restores: None,
+            hollow,
         }
     }
 

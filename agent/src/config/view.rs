@@ -82,6 +82,16 @@ impl View {
     }
 
     pub(super) fn layers(&mut self, candidate: &Candidate) {
+        let warnings = |layers: &[LayerView]| -> Vec<ProblemView> {
+            let all = layers.iter().flat_map(|layer| &layer.warnings);
+            all.cloned().collect()
+        };
+        let known = warnings(&self.layers);
+        for warning in warnings(&candidate.layers) {
+            if !known.contains(&warning) {
+                tracing::warn!("{}", text(&warning));
+            }
+        }
         self.layers.clone_from(&candidate.layers);
         self.left_out = views(&candidate.evaluation.left_out);
     }

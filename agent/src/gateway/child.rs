@@ -72,16 +72,11 @@ impl Child {
             How::Code(78) => match refusal(&exit.console_tail) {
                 Refusal::Document => Ended::Refused(last_words(&exit.console_tail)),
                 Refusal::Lock => Ended::Otherwise,
-                Refusal::Other => {
-                    Ended::Crashed(format!("exit code 78: {}", last_words(&exit.console_tail)))
-                }
+                Refusal::Other => crashed(78, &exit.console_tail),
             },
             // 126 and 127: the command could not be executed, so it has not read the document.
             How::Code(0 | 126 | 127) => Ended::Otherwise,
-            How::Code(code) => Ended::Crashed(format!(
-                "exit code {code}: {}",
-                last_words(&exit.console_tail)
-            )),
+            How::Code(code) => crashed(*code, &exit.console_tail),
             How::Signal(_) | How::Unknown | How::NotStarted { .. } => Ended::Otherwise,
         }
     }
@@ -104,6 +99,12 @@ impl Child {
     pub fn status(&self) -> Status {
         self.status.borrow().clone()
     }
+}
+
+fn crashed(code: i32, console: &str) -> Ended {
+    let words = last_words(console);
+    let colon = if words.is_empty() { "" } else { ": " };
+    Ended::Crashed(format!("exit code {code}{colon}{words}"))
 }
 
 /// The line in which a dying gateway says why, bounded and without control characters.
@@ -173,6 +174,10 @@ mod tests {
         assert_eq!(
             after(How::Code(1), "one\nError: two\nthree"),
             Ended::Crashed("exit code 1: Error: two".to_owned())
+        );
+        assert_eq!(
+            after(How::Code(5), ""),
+            Ended::Crashed("exit code 5".to_owned())
         );
     }
 }

@@ -8,7 +8,11 @@ use serde::Deserialize;
 const KEPT: usize = 600;
 
 /// Failures that say nothing about the document: the gateway reads it again.
-const PASSING: [&str; 2] = ["GatewayDrainingError", "GatewayConfigReloadSupersededError"];
+const PASSING: [&str; 3] = [
+    "GatewayDrainingError",
+    "GatewayConfigReloadSupersededError",
+    "changed while config hot reload was deferred",
+];
 
 /// What the gateway said.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,7 +46,7 @@ pub fn said(line: &str) -> Option<Said> {
     if let Some(text) =
         after("config reload failed: ").or_else(|| after("config hot reload failed: "))
     {
-        return (!PASSING.iter().any(|passing| text.starts_with(passing)))
+        return (!PASSING.iter().any(|passing| text.contains(passing)))
             .then_some(Said::ReloadFailed(text));
     }
     if let Some(text) = after("gateway startup failed: ") {
@@ -119,6 +123,10 @@ mod tests {
             ),
             (
                 "config reload failed: GatewayDrainingError: gateway is draining for restart",
+                None,
+            ),
+            (
+                "config reload failed: PluginRuntimeApplicationError: Plugin operation failed during activate: runtime secrets changed while config hot reload was deferred",
                 None,
             ),
             (

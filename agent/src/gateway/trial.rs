@@ -55,6 +55,7 @@ pub struct OpenClawTrial {
     restarting: bool,
     went_away: bool,
     touched: bool,
+    moving: bool,
 }
 
 /// Clocks of one proof.
@@ -88,6 +89,7 @@ impl OpenClawTrial {
             said_applied: false,
             restarting: false,
             touched: false,
+            moving: false,
             went_away: false,
             gateway,
             change,
@@ -174,6 +176,9 @@ impl OpenClawTrial {
             Some(true) if snapshot.revision != self.revision_before || age > BEHIND => {
                 self.listener(Proof::Hash, clocks).await
             }
+            Some(false) if self.change.hollow && age > BEHIND => {
+                self.listener(Proof::Listener, clocks).await
+            }
             None if self.said_applied => self.listener(Proof::Log, clocks).await,
             None if self.lives_on(age) || self.is_late(clocks) => {
                 self.listener(Proof::Listener, clocks).await
@@ -228,7 +233,31 @@ impl OpenClawTrial {
             });
         };
         let since = *clocks.mismatch_since.get_or_insert_with(Instant::now);
-        (since.elapsed() > LISTENER).then(|| silently(&wrong))
+        if since.elapsed() <= LISTENER || self.moves(&expected, clocks) {
+            return None;
+        }
+        Some(silently(&wrong))
+    }
+
+    /// A gateway that starts anew inside its process keeps its port; a child gets a new process for another, once.
+    fn moves(&mut self, expected: &Endpoint, clocks: &mut Clocks) -> bool {
+        let port = |endpoint: &Endpoint| endpoint.port;
+        let (Some(child), false) = (&self.gateway.child, self.moving) else {
+            return false;
+        };
+        if self.endpoint_before.as_ref().map(port) == Some(expected.port) {
+            return false;
+        }
+        tracing::info!(
+            port = expected.port,
+            "the gateway takes another port only as a new process: starting one"
+        );
+        child.restart("its port changes");
+        self.moving = true;
+        self.restarting = true;
+        clocks.mismatch_since = None;
+        clocks.patience_from = Instant::now();
+        true
     }
 
     /// The gateway answers and does not run with the document yet.

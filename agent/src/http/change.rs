@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use agent_api::{
-    PauseRequest, PauseResponse, PutUserQuery, PutUserResponse, RollbackRequest, RollbackResponse,
+    LayerStatus, LayerView, Outcome, PauseRequest, PauseResponse, PutUserQuery, PutUserResponse,
+    RollbackRequest, RollbackResponse,
 };
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
@@ -16,11 +17,16 @@ use service::Caller;
 use super::decode::{self, Body};
 use super::error::Error;
 use super::etag;
-use super::outcome::{Patience, judged};
+use super::outcome::{Patience, carried, judged};
 use crate::config::{Edited, Handle};
 
 /// A longer pause is somebody who forgot it.
 const MAX_PAUSE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Fields of the body of a rollback.
+pub(super) const ROLLBACK: &[&str] = &["generation", "wait", "timeout_seconds"];
+/// Fields of the body of a pause.
+pub(super) const PAUSE: &[&str] = &["duration_seconds"];
 
 /// Replaces the user layer, and answers with what became of it.
 pub(super) async fn put_user(
@@ -47,7 +53,7 @@ pub(super) async fn rollback(
     Extension(caller): Extension<Caller>,
     body: Body,
 ) -> Result<(StatusCode, Json<RollbackResponse>), Error> {
-    let request: RollbackRequest = decode::json(body)?;
+    let request: RollbackRequest = decode::json(body, ROLLBACK)?;
     let patience = Patience::new(request.wait, request.timeout_seconds)?;
     let until = Some(patience.until());
     let report = handle
@@ -65,7 +71,7 @@ pub(super) async fn pause(
     Extension(caller): Extension<Caller>,
     body: Body,
 ) -> Result<Json<PauseResponse>, Error> {
-    let request: PauseRequest = decode::json(body)?;
+    let request: PauseRequest = decode::json(body, PAUSE)?;
     let lasts = Duration::from_secs(request.duration_seconds);
     if lasts > MAX_PAUSE {
         return Err(Error::Pause { max: MAX_PAUSE });
@@ -84,7 +90,10 @@ async fn edit(
     actor: String,
 ) -> Result<Response, Error> {
     let generation = handle.view().generation;
-    let report = patience.report(edited.report, generation, actor).await?;
+    let mut report = patience.report(edited.report, generation, actor).await?;
+    if report.outcome == Outcome::Superseded && is_held(handle, &edited.etag) {
+        report = carried(report);
+    }
     match judged(report) {
         Ok((status, report)) => {
             let tag = edited.etag.clone();
@@ -100,4 +109,11 @@ async fn edit(
             Err(error.with_etag(now.map(|user| user.etag)))
         }
     }
+}
+
+/// Whether the newest change is made with the user layer of this tag.
+fn is_held(handle: &Handle, tag: &str) -> bool {
+    let held =
+        |layer: &LayerView| layer.etag.as_deref() == Some(tag) && layer.status == LayerStatus::Ok;
+    handle.view().layers.iter().any(held)
 }

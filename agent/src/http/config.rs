@@ -19,6 +19,9 @@ use super::etag;
 use crate::config::gateway::{Check, Issue};
 use crate::config::{Handle, Inspection, Preview, View};
 
+/// Fields of the body of a diff.
+pub(super) const DIFF: &[&str] = &["user"];
+
 /// How often the document is looked at while it changes under the look.
 const LOOKS: usize = 3;
 
@@ -64,9 +67,12 @@ pub(super) async fn diff(
     State(handle): State<Handle>,
     body: Body,
 ) -> Result<Json<DiffResponse>, Error> {
-    let request: DiffRequest = decode::json_or_default(body)?;
+    let request: DiffRequest = decode::json_or_default(body, DIFF)?;
     let (preview, check) = handle.diff(request.user.map(String::into_bytes)).await?;
-    Ok(Json(difference(preview, check)))
+    let layers = handle.view().layers.into_iter();
+    let warnings = layers.flat_map(|layer| layer.warnings).collect();
+    let answer = difference(preview, check);
+    Ok(Json(DiffResponse { warnings, ..answer }))
 }
 
 /// The document and the view of it. The view may be newer than the document, so both are taken
@@ -121,6 +127,7 @@ fn difference(preview: Preview, check: Check) -> DiffResponse {
             .any(|change| change.reload == Reload::Restart),
         changes,
         problems,
+        warnings: Vec::new(),
         check,
     }
 }

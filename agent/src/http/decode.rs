@@ -1,15 +1,18 @@
 //! Bodies of requests, bounded. What is wrong with one is told by its place, never by its content:
 //! a body may hold what is private.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::time::Duration;
 
-use agent_api::PutUserRequest;
+use agent_api::{PATH_CONFIG_EXPLAIN, PATH_CONFIG_USER, PATH_SANDBOXES, PutUserRequest};
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, Request};
-use axum::http::{HeaderMap, StatusCode, header::CONTENT_TYPE};
-use serde::de::DeserializeOwned;
+use axum::http::{HeaderMap, Method, StatusCode, header::CONTENT_TYPE};
+use axum::middleware::Next;
+use axum::response::Response;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::error::Category;
 use tokio::time::timeout;
 
@@ -44,17 +47,39 @@ impl<S: Send + Sync> FromRequest<S> for Body {
     }
 }
 
-/// A JSON body.
-pub(super) fn json<T: DeserializeOwned>(body: Body) -> Result<T, Error> {
-    parsed(&body.0?)
+/// A JSON body with no other fields than these.
+pub(super) fn json<T: DeserializeOwned>(body: Body, fields: &[&str]) -> Result<T, Error> {
+    parsed(&body.0?, fields)
 }
 
 /// A JSON body that may be left out.
-pub(super) fn json_or_default<T: DeserializeOwned + Default>(body: Body) -> Result<T, Error> {
+pub(super) fn json_or_default<T: DeserializeOwned + Default>(
+    body: Body,
+    fields: &[&str],
+) -> Result<T, Error> {
     match body.0? {
         bytes if bytes.is_empty() => Ok(T::default()),
-        bytes => parsed(&bytes),
+        bytes => parsed(&bytes, fields),
     }
+}
+
+/// Lets a call through whose query has no other names than those of its path: what a caller asks
+/// for in vain it should hear of.
+pub(super) async fn query(request: Request, next: Next) -> Result<Response, Error> {
+    let names: &[&str] = match (request.method(), request.uri().path()) {
+        (&Method::PUT, PATH_CONFIG_USER) => &["wait", "timeout_seconds"],
+        (_, PATH_CONFIG_EXPLAIN) => &["path"],
+        (_, PATH_SANDBOXES) => &["plan", "measure"],
+        (&Method::DELETE, _) => &["force"],
+        _ => &[],
+    };
+    let pairs = request.uri().query().unwrap_or_default().split('&');
+    let mut given = pairs.filter_map(|pair| pair.split('=').next());
+    if given.any(|name| !name.is_empty() && !names.contains(&name)) {
+        let names = listed(names);
+        return Err(Error::QueryName { names });
+    }
+    Ok(next.run(request).await)
 }
 
 /// The user layer's text: wrapped when the content type is `application/json`, else the body itself.
@@ -63,7 +88,7 @@ pub(super) fn user_text(headers: &HeaderMap, body: Body) -> Result<Vec<u8>, Erro
     if !is_json(headers) {
         return Ok(bytes.into());
     }
-    let request: PutUserRequest = parsed(&bytes)?;
+    let request: PutUserRequest = parsed(&bytes, &["text"])?;
     Ok(request.text.into_bytes())
 }
 
@@ -76,8 +101,23 @@ fn rejected(rejection: BytesRejection) -> Error {
     }
 }
 
-fn parsed<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
-    serde_json::from_slice(bytes).map_err(|error| Error::Body { why: why(&error) })
+fn parsed<T: DeserializeOwned>(bytes: &[u8], fields: &[&str]) -> Result<T, Error> {
+    let told = |error: serde_json::Error| Error::Body { why: why(&error) };
+    let value = serde_json::from_slice(bytes).map_err(told)?;
+    let given: BTreeMap<String, IgnoredAny> = serde_json::from_slice(bytes).map_err(told)?;
+    if given.keys().all(|name| fields.contains(&name.as_str())) {
+        return Ok(value);
+    }
+    let why = format!("this call takes no other field than {}", listed(fields));
+    Err(Error::Body { why })
+}
+
+/// Names as people write them; "none" where there are none.
+fn listed(names: &[&str]) -> String {
+    match names {
+        [] => "none".to_owned(),
+        names => names.join(", "),
+    }
 }
 
 fn why(error: &serde_json::Error) -> String {
@@ -100,7 +140,7 @@ fn is_json(headers: &HeaderMap) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use agent_api::{DiffRequest, PauseRequest};
+    use agent_api::{DiffRequest, PauseRequest, RollbackRequest};
 
     use super::*;
 
@@ -120,7 +160,7 @@ mod tests {
     #[test]
     fn the_content_type_says_whether_the_text_is_wrapped() {
         let raw = "{ /* mine */ a: 1 }";
-        let wrapped = r#"{"text": "{ a: 1 }", "of_a_newer_caller": true}"#;
+        let wrapped = r#"{"text": "{ a: 1 }"}"#;
         for kind in [
             None,
             Some("text/plain"),
@@ -148,6 +188,10 @@ mod tests {
                 r#"{"text": {"s3cret": 1}}"#,
                 "its fields are not those of this call (line 1, column 9)",
             ),
+            (
+                r#"{"text": "{}", "s3cret": 1}"#,
+                "this call takes no other field than text",
+            ),
         ];
         for (content, why) in cases {
             let expected = format!("the body cannot be read: {why}");
@@ -158,11 +202,25 @@ mod tests {
 
     #[test]
     fn a_body_may_be_left_out_where_that_means_something() {
-        let diff: DiffRequest = json_or_default(body("")).unwrap();
+        let diff: DiffRequest = json_or_default(body(""), &["user"]).unwrap();
         assert_eq!(diff, DiffRequest::default());
-        let diff: DiffRequest = json_or_default(body(r#"{"user": "{}"}"#)).unwrap();
+        let diff: DiffRequest = json_or_default(body(r#"{"user": "{}"}"#), &["user"]).unwrap();
         assert_eq!(diff.user.as_deref(), Some("{}"));
-        assert!(json::<PauseRequest>(body("")).is_err());
-        assert!(json::<PauseRequest>(body(r#"{"duration_seconds": -1}"#)).is_err());
+        assert!(json_or_default::<DiffRequest>(body(r#"{"usr": "{}"}"#), &["user"]).is_err());
+        let pause = |text| json::<PauseRequest>(body(text), super::super::change::PAUSE);
+        assert!(pause("").is_err());
+        assert!(pause(r#"{"duration_seconds": -1}"#).is_err());
+    }
+
+    #[test]
+    fn every_field_of_a_request_is_taken() {
+        let sample = include_str!("../../api/samples/rollback_request.json");
+        assert!(json::<RollbackRequest>(body(sample), super::super::change::ROLLBACK).is_ok());
+        let sample = include_str!("../../api/samples/pause_request.json");
+        assert!(json::<PauseRequest>(body(sample), super::super::change::PAUSE).is_ok());
+        let sample = include_str!("../../api/samples/diff_request.json");
+        assert!(json::<DiffRequest>(body(sample), super::super::config::DIFF).is_ok());
+        let sample = include_str!("../../api/samples/put_user_request.json");
+        assert!(text(Some("application/json"), sample).is_ok());
     }
 }

@@ -54,6 +54,12 @@ pub(super) enum Error {
     /// A query that is not what this call takes.
     #[error("{}", .0.body_text())]
     Query(#[from] QueryRejection),
+    /// A name in the query that this call does not take.
+    #[error("names that this call takes in its query: {names}")]
+    QueryName {
+        /// Those that it takes.
+        names: String,
+    },
     /// No key has such a path.
     #[error("{0}")]
     Path(#[from] config_merge::Error),
@@ -120,7 +126,9 @@ impl Error {
             Self::IfMatch | Self::Body { .. } | Self::Query(_) | Self::Path(_) => {
                 StatusCode::BAD_REQUEST
             }
-            Self::Wait { .. } | Self::WaitWord | Self::Pause { .. } => StatusCode::BAD_REQUEST,
+            Self::QueryName { .. } | Self::Wait { .. } | Self::WaitWord | Self::Pause { .. } => {
+                StatusCode::BAD_REQUEST
+            }
             Self::SlowBody { .. } => StatusCode::REQUEST_TIMEOUT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Encode(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -150,7 +158,7 @@ impl Error {
             Self::Body { .. } => "bad_body",
             Self::SlowBody { .. } => "slow_body",
             Self::TooLarge => "too_large",
-            Self::Query(_) | Self::WaitWord => "bad_query",
+            Self::Query(_) | Self::QueryName { .. } | Self::WaitWord => "bad_query",
             Self::Path(_) => "bad_path",
             Self::Wait { .. } | Self::Pause { .. } => "bad_duration",
             Self::Encode(_) => "encode",

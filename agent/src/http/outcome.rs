@@ -80,6 +80,17 @@ impl Patience {
     }
 }
 
+/// The report of an edit whose change was overtaken by one that holds it too.
+pub(super) fn carried(report: ApplyReport) -> ApplyReport {
+    let reason = "a change of other layers took its place and holds this edit too; \
+        the last report of the document will tell";
+    ApplyReport {
+        outcome: Outcome::Pending,
+        reason: Some(reason.to_owned()),
+        ..report
+    }
+}
+
 /// The status of a change that is in force or on its way; an error for one that is neither.
 pub(super) fn judged(report: ApplyReport) -> Result<(StatusCode, ApplyReport), Error> {
     match report.outcome {

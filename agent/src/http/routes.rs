@@ -8,14 +8,14 @@ use agent_api::{
 };
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderName, HeaderValue, header::CACHE_CONTROL};
-use axum::middleware::map_response;
+use axum::middleware::{from_fn, map_response};
 use axum::response::Response;
 use axum::routing::{delete, get, post};
 use axum::{Extension, Router};
 use prometheus::Registry;
 use service::{Bearer, ProcessMetrics, Readiness, Role};
 
-use super::decode::{BodyTime, MAX_BODY_BYTES};
+use super::decode::{BodyTime, MAX_BODY_BYTES, query};
 use super::error::Error;
 use super::sandboxes::{self, Sandboxes};
 use super::{Status, change, config, probes as probe, sandbox_events, status};
@@ -65,9 +65,10 @@ pub(super) fn api_within(
         .route(PATH_CONFIG_PAUSE, post(change::pause))
         .with_state(handle)
         .merge(removes);
+    let known = |routes: Router| routes.route_layer(from_fn(query));
     let routes = bearer
-        .guard(reads, Role::Read)
-        .merge(bearer.guard(operates, Role::Operate));
+        .guard(known(reads), Role::Read)
+        .merge(bearer.guard(known(operates), Role::Operate));
     refusing(routes)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(Extension(body_time))

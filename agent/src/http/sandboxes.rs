@@ -17,6 +17,9 @@ use super::error::Error;
 use super::sandbox_views::{nobody, pass_view, response};
 use crate::sandbox::Owner;
 
+/// The fields of a request to prune.
+pub(super) const PRUNE: &[&str] = &["dry_run", "stale_hash"];
+
 /// More readers of the stream than these wait elsewhere.
 pub(super) const READERS: usize = 32;
 
@@ -65,7 +68,7 @@ pub(super) async fn prune(
     State(sandboxes): State<Sandboxes>,
     body: Body,
 ) -> Result<Json<PruneResponse>, Error> {
-    let request: PruneRequest = decode::json_or_default(body)?;
+    let request: PruneRequest = decode::json_or_default(body, PRUNE)?;
     let owner = sandboxes.owner()?;
     let report = owner.handle.pass(mode(request), asked(request)).await?;
     let pass = pass_view(&report, &owner.clock);

@@ -185,12 +185,12 @@ fn an_agent_starts_on_a_full_state_disk_and_its_document_stays() {
         fake: _fake,
     } = scene;
     let Instance { pod, .. } = instance;
+    pod.edit_user(&color(2).0);
     let instance = Instance::alone(pod, &QUICK);
     instance.document_in_place();
     assert_eq!(fs::read(instance.pod.document()).unwrap(), before);
     disk.relieve();
-    instance.pod.edit_user(&color(2).0);
-    until("a change is written", LONG, || {
+    until("the edit that was made in between is written", LONG, || {
         instance.document().pointer(COLOR) == Some(&color(2).1)
     });
 }

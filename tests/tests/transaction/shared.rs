@@ -21,6 +21,7 @@ fn the_gateway_writes_its_document_too() {
             ("what the gateway removed stays removed", removed),
             ("any other path is put back", put_back),
             ("what the user says later wins", yields),
+            ("so does what is only kept for later", yields_unproved),
             ("the gateway writes for the agent", by_its_hand),
         ],
     );
@@ -144,6 +145,21 @@ fn yields(instance: &mut Instance) {
         None,
         "it does not come back from runtime"
     );
+}
+
+fn yields_unproved(instance: &mut Instance) {
+    patch(
+        instance,
+        &json!({ "plugins": { "entries": { "memory-core": { "enabled": false } } } }),
+    );
+    wait("it is adopted", || owner(instance, PATH) == "runtime");
+    instance.settled(LONG);
+    let user = "{ plugins: { entries: { \"memory-core\": { enabled: true } } } }";
+    let answer = instance.put_user(user, "none");
+    assert_eq!(answer.status, 202, "{}", answer.body);
+    wait("the user's word is in force", || {
+        enabled(instance) == Some(json!(true)) && owner(instance, PATH) == "user"
+    });
 }
 
 fn by_its_hand(instance: &mut Instance) {

@@ -32,6 +32,8 @@ fn a_gateway_lives_under_the_agent() {
                 "a change that needs a restart is proved after it",
                 over_a_restart,
             ),
+            ("another port is taken by a new process", another_port),
+            ("an object that holds nothing undoes nothing", hollow),
             ("a diff knows what restarts", diff),
             ("explain knows who set a key and what it hid", explain),
             ("probes and metrics are what Prometheus expects", pages),
@@ -333,4 +335,24 @@ fn pages(instance: &mut Instance) {
     ] {
         assert!(page.body.contains(&line), "{line} is not in\n{}", page.body);
     }
+}
+
+fn another_port(instance: &mut Instance) {
+    let before = instance.gateway_pid();
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = free.local_addr().unwrap().port();
+    drop(free);
+    let layer = format!("{{ gateway: {{ port: {port} }} }}");
+    let report = base(instance, &layer, "proved");
+    assert_eq!(report["requires_restart"], true, "{report}");
+    assert_eq!(instance.document()["gateway"]["port"], port);
+    assert_ne!(instance.gateway_pid(), before, "a process keeps its port");
+    assert!(std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
+}
+
+fn hollow(instance: &mut Instance) {
+    let answer = instance.put_user("{ messages: {} }", "proved");
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert!(instance.document()["messages"].is_object());
+    prove(instance, "{ messages: {}, logging: { level: \"warn\" } }");
 }

@@ -101,3 +101,68 @@ async fn a_sidecar_says_that_it_waits_for_the_kubelet() {
     assert!(report.waiting_for.unwrap().contains("kubelet"));
     assert_eq!(failed.refusal(), (409, "rolled_back".to_owned()));
 }
+
+#[tokio::test]
+async fn explain_tells_what_was_refused_with_another_key() {
+    let stage = Stage::started().await;
+    assert_eq!(
+        stage.put("?wait=settled", "{ level: 'warn' }").await.status,
+        200
+    );
+    stage.write("user.json5", "{ level: 'debug', locked: 7 }");
+    let mut level = explain(&stage, "level").await;
+    for _ in 0..400 {
+        if !level.refused.is_empty() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        level = explain(&stage, "level").await;
+    }
+    assert_eq!(level.value, Some(json!("warn")));
+    assert_eq!(level.refused.len(), 1, "{:?}", level.refused);
+    assert_eq!(level.refused[0].value, Some(json!("debug")));
+    assert_eq!(level.refused[0].problem.path, "locked");
+    let locked = explain(&stage, "locked").await;
+    assert_eq!(locked.refused.len(), 1, "{:?}", locked.refused);
+    assert_eq!(locked.refused[0].value, Some(json!(7)));
+    assert_eq!(explain(&stage, "token.id").await.refused, []);
+}
+
+#[tokio::test]
+async fn an_edit_that_a_change_of_another_layer_holds_too_is_not_overtaken() {
+    let stage = Stage::started().await;
+    let waiting = stage.put("?timeout_seconds=60", "{ mood: 'sleeps' }");
+    let other = async {
+        while !stage.read_text("openclaw.json").contains("sleeps") {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        stage.write("base.json5", "{ level: 'info', locked: 1, port: 2 }");
+    };
+    let (edit, ()) = tokio::join!(waiting, other);
+    assert_eq!(edit.status, 202);
+    let edit: agent_api::PutUserResponse = edit.json();
+    assert_eq!(edit.report.outcome, Outcome::Pending);
+    assert!(edit.report.reason.unwrap().contains("holds this edit too"));
+}
+
+#[tokio::test]
+async fn an_edit_in_a_fight_is_counted_once() {
+    let stage = Stage::started().await;
+    let ours = stage.read_text("openclaw.json");
+    for edit in 1..=6 {
+        stage.write("openclaw.json", &format!("{{ \"edit\": {edit} }}"));
+        while stage.read_text("openclaw.json") != ours {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    }
+    let mut view: ConfigView = stage.read("/v1/config").await.json();
+    while view.drift.last.as_ref().map(|last| last.action) != Some(agent_api::DriftAction::PutBack)
+    {
+        tokio::task::yield_now().await;
+        view = stage.read("/v1/config").await.json();
+    }
+    assert_eq!(view.drift.count, 6);
+    let page = stage.probe(Method::GET, "/metrics").await;
+    let page = String::from_utf8_lossy(&page.body).into_owned();
+    assert!(page.contains("action=\"fight\"} 1"), "{page}");
+}

@@ -78,6 +78,34 @@ async fn an_edit_is_proved_and_seen() {
 }
 
 #[tokio::test]
+async fn callers_are_ordered_by_their_etag_whatever_revision_a_text_states() {
+    let stage = Stage::started().await;
+    let put = async |text: &str| {
+        let path = "/v1/config/user";
+        let before = stage.call(Method::GET, path, "operator", &[], "").await;
+        let headers = [("if-match", before.header("etag"))];
+        stage
+            .call(Method::PUT, path, "operator", &headers, text)
+            .await
+    };
+    assert_eq!(
+        put("{ $pilotfish: { revision: 1000 }, level: 'info' }")
+            .await
+            .status,
+        200
+    );
+    for level in ["debug", "warn"] {
+        let text = format!("{{ $pilotfish: {{ revision: 7 }}, level: '{level}' }}");
+        let answer = put(&text).await;
+        assert_eq!(answer.status, 200);
+        let report = answer.json::<PutUserResponse>().report;
+        assert_eq!(report.changes.len(), 1, "{report:?}");
+        let config: ConfigView = stage.read("/v1/config").await.json();
+        assert_eq!(config.document["level"], level);
+    }
+}
+
+#[tokio::test]
 async fn an_edit_may_come_in_json() {
     let stage = Stage::started().await;
     let headers = [("if-match", "*"), ("content-type", "application/json")];
@@ -324,6 +352,62 @@ async fn every_refusal_has_its_status_and_code() {
             "bad_duration",
         ),
         (&get, explain, "reader", &[], "", 400, "bad_query"),
+        (
+            &get,
+            "/v1/config?s3cret=1",
+            "reader",
+            &[],
+            "",
+            400,
+            "bad_query",
+        ),
+        (&get, "/v1/status?x", "reader", &[], "", 400, "bad_query"),
+        (&get, "/v1/config?x", "", &[], "", 401, "no_token"),
+        (
+            &get,
+            "/v1/config/explain?path=a&s3cret=1",
+            "reader",
+            &[],
+            "",
+            400,
+            "bad_query",
+        ),
+        (
+            &put,
+            "/v1/config/user?wiat=none",
+            "operator",
+            any,
+            "{}",
+            400,
+            "bad_query",
+        ),
+        (
+            &post,
+            rollback,
+            "operator",
+            &[],
+            r#"{"generation": 1, "s3cret": 1}"#,
+            400,
+            "bad_body",
+        ),
+        (
+            &post,
+            pause,
+            "operator",
+            &[],
+            r#"{"duration_seconds": 1, "s3cret": 1}"#,
+            400,
+            "bad_body",
+        ),
+        (
+            &post,
+            diff,
+            "reader",
+            &[],
+            r#"{"s3cret": "{}"}"#,
+            400,
+            "bad_body",
+        ),
         (
             &get,
             "/v1/config/explain?path=a..b",

@@ -24,7 +24,7 @@ use crate::config::gateway::{
     Change, Check, Gateway, Handed, Health, Issue, Presence, Purpose, Reloaded, Still, Trial,
     Verdict,
 };
-use crate::config::{self, Document, Drift, Engine, Metrics, Settings};
+use crate::config::{self, Document, Drift, Engine, Metrics, Settings, Store};
 use crate::gateway::Protection;
 use crate::http::decode::BodyTime;
 use crate::http::routes::api_within;
@@ -213,7 +213,8 @@ impl Stage {
         let gateway = Arc::new(Moody(presence.clone()));
         let metrics = Metrics::register(&registry).unwrap();
         let gate = readiness.gate("document");
-        let (engine, handle) = Engine::open(settings, gateway, metrics, gate).unwrap();
+        let store = Store::open(&settings.state).unwrap();
+        let (engine, handle) = Engine::new(settings, store, gateway, metrics, gate);
         let status = Status::new(handle.clone(), None, None, Protection::Switch);
         let files = TokenFiles {
             read: Some(path("read")),
@@ -291,6 +292,17 @@ impl Stage {
         let headers = [("if-match", "*"), (ACTOR_HEADER, "alice")];
         self.call(Method::PUT, &path, "operator", &headers, text)
             .await
+    }
+
+    /// Puts a file in place, whole.
+    pub(super) fn write(&self, name: &str, text: &str) {
+        let new = self.dir.path().join("new");
+        std::fs::write(&new, text).unwrap();
+        std::fs::rename(new, self.dir.path().join(name)).unwrap();
+    }
+
+    pub(super) fn read_text(&self, name: &str) -> String {
+        std::fs::read_to_string(self.dir.path().join(name)).unwrap()
     }
 
     /// The gateway is there again.
