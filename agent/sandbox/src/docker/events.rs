@@ -118,9 +118,10 @@ fn read(line: &[u8]) -> Result<Option<Event>, serde_json::Error> {
         ("exec_die", Some(exec)) => Some(Event::ExecEnded(id, exec)),
         ("start" | "restart" | "unpause", _) => Some(Event::Started(id)),
         ("destroy", _) => Some(Event::Destroyed(id)),
+        // After `kill` and before `stop` comes `die`, which says it.
         (
-            "attach" | "detach" | "commit" | "copy" | "export" | "resize" | "top" | "exec_detach"
-            | "archive-path" | "extract-to-dir" | "health_status",
+            "kill" | "stop" | "attach" | "detach" | "commit" | "copy" | "export" | "resize" | "top"
+            | "exec_detach" | "archive-path" | "extract-to-dir" | "health_status",
             _,
         ) => None,
         _ => Some(Event::Changed(id)),
@@ -152,6 +153,8 @@ mod tests {
             ("start", "", Some(Event::Started(id))),
             ("unpause", "", Some(Event::Started(id))),
             ("die", r#""exitCode":"137""#, Some(Event::Changed(id))),
+            ("kill", r#""signal":"9""#, None),
+            ("stop", "", None),
             ("something new", "", Some(Event::Changed(id))),
             ("destroy", "", Some(Event::Destroyed(id))),
             (

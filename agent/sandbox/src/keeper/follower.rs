@@ -61,6 +61,8 @@ pub(super) struct Follower {
     looks: FuturesUnordered<BoxFuture<'static, Look>>,
     looking: BTreeSet<Id>,
     waiting: BTreeSet<Id>,
+    /// Those that are being removed: what they go through on the way is not looked at.
+    leaving: BTreeSet<Id>,
     retry_at: Instant,
     pause: Duration,
     resync_at: Instant,
@@ -90,10 +92,28 @@ impl Follower {
             looks: FuturesUnordered::new(),
             looking: BTreeSet::new(),
             waiting: BTreeSet::new(),
+            leaving: BTreeSet::new(),
             retry_at: now,
             pause: FIRST_PAUSE,
             resync_at: now,
             heard: now,
+        }
+    }
+
+    /// A container is about to be removed.
+    pub(super) fn leaves(&mut self, id: Id) {
+        self.leaving.insert(id);
+    }
+
+    /// It was removed.
+    pub(super) fn gone(&mut self, id: Id) {
+        self.leaving.remove(&id);
+    }
+
+    /// It was not removed, or not by us: what is left is looked at.
+    pub(super) fn left(&mut self, id: Id) {
+        if self.leaving.remove(&id) && self.events.is_some() {
+            self.waiting.insert(id);
         }
     }
 
@@ -135,7 +155,9 @@ impl Follower {
         match event {
             Ok(event) => {
                 self.heard = Instant::now();
-                if let Event::Changed(id) | Event::Started(id) = event {
+                if let Event::Changed(id) | Event::Started(id) = event
+                    && !self.leaving.contains(&id)
+                {
                     self.waiting.insert(id);
                 }
                 News::Event(event)
@@ -192,6 +214,7 @@ impl Follower {
         self.looks = FuturesUnordered::new();
         self.looking.clear();
         self.waiting.clear();
+        self.leaving.clear();
         self.retry_at = Instant::now() + self.pause;
         self.pause = (self.pause * 2).min(LONGEST_PAUSE);
         News::Lost(error)

@@ -40,7 +40,7 @@ use crate::pruner::{Folders, Stuck};
 use crate::{
     Activity, Attempt, Change, Clock, Engine, EngineError, EngineVersion, Event, Id, ImageSettings,
     Inventory, Limits, Listing, Memory, MemoryFile, Metrics, Mode, Moment, PassReport, Presence,
-    Pruner, PrunerSettings, Request, Step, Usage,
+    Pruner, PrunerSettings, Request, Step, Target, Usage,
 };
 
 /// Commands that wait.
@@ -392,6 +392,9 @@ impl Keeper {
             self.inventory.hear(activity, &self.limits);
         }
         let why = spared(&self.inventory, &self.limits, &check.removal, now);
+        if let (None, Target::Container(id)) = (why, &check.removal.target) {
+            self.follower.leaves(*id);
+        }
         // Who no longer waits does not remove.
         let _ = check.reply.send(why);
     }

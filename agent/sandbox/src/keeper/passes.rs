@@ -237,6 +237,10 @@ impl Keeper {
         self.metrics.tried(&attempt);
         let Attempt { removal, fate } = attempt;
         let (kind, reason) = (removal.target.kind(), removal.reason);
+        if let (Target::Container(id), false) = (&removal.target, matches!(fate, Fate::Removed(_)))
+        {
+            self.follower.left(*id);
+        }
         match fate {
             Fate::Removed(bytes) => {
                 info!(kind, target = %name(&removal.target), reason = reason.as_str(), bytes, "removed");
@@ -271,7 +275,10 @@ impl Keeper {
 
     fn went(&mut self, target: &Target) {
         match target {
-            Target::Container(id) => self.apply(Change::Gone(*id)),
+            Target::Container(id) => {
+                self.follower.gone(*id);
+                self.apply(Change::Gone(*id));
+            }
             other => self.went_by_others(other),
         }
     }

@@ -211,19 +211,22 @@ impl Pruner {
             return self.take(id, Running::Stays).await;
         }
         let asked = self.clock.now();
-        let Some(found) = self.engine.inspect(id).await? else {
-            return Ok(Fate::Gone);
-        };
-        let is_up = found.state.is_up();
-        if let Some(why) = self.life.spares(removal, asked, Some(found)).await {
+        let mut found = None;
+        if claim.is_none() {
+            // Nobody else tells what began a moment ago.
+            found = self.engine.inspect(id).await?;
+            if found.is_none() {
+                return Ok(Fate::Gone);
+            }
+        }
+        if let Some(why) = self.life.spares(removal, asked, found).await {
             return Ok(Fate::Live(why));
         }
-        if is_up && self.settings.grace.is_zero() {
+        if self.settings.grace.is_zero() {
             return self.take(id, Running::Ends).await;
         }
-        if is_up {
-            self.engine.stop(id, self.settings.grace).await?;
-        }
+        // One that has ended already is no error.
+        self.engine.stop(id, self.settings.grace).await?;
         self.take(id, Running::Stays).await
     }
 
