@@ -22,7 +22,6 @@ impl Engine {
         let (document, paths) = (Arc::clone(&attempt.document), attempt.paths.clone());
         let (revive, hollow) = (self.revive, attempt.hollow);
         self.work = Some(Box::pin(async move {
-            // The kinds are mostly known already; what is left are two questions that need not wait for each other.
             let reloads = gateway.reload_kinds(&paths).await;
             let change = Change {
                 document: Arc::clone(&document),
@@ -31,10 +30,9 @@ impl Engine {
                 revive,
                 hollow,
             };
-            let (check, trial) = tokio::join!(
-                gateway.check(&document, Purpose::Apply),
-                gateway.begin(change)
-            );
+            // In this order: a check that passes has shown what is in the gateway's file before the write.
+            let check = gateway.check(&document, Purpose::Apply).await;
+            let trial = gateway.begin(change).await;
             Step::Checked {
                 check,
                 reloads,

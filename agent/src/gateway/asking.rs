@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use openclaw::{Connection, LinkHandle, Parsed, Write};
+use openclaw::{ConfigSnapshot, Connection, LinkHandle, Parsed, Write};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep};
 
@@ -22,11 +22,25 @@ const FOR_ASKERS: usize = 15;
 /// An idle admin connection is closed after this.
 const KEPT: Duration = Duration::from_secs(60);
 
+/// What a check has shown holds for the write that follows it at once.
+const CONFIRMED: Duration = Duration::from_secs(1);
+
 /// The one who asks.
 pub struct Asking {
     link: LinkHandle,
     connection: Arc<Mutex<Kept>>,
     calls: std::sync::Mutex<VecDeque<Instant>>,
+    known: std::sync::Mutex<Known>,
+}
+
+/// The gateway's file, as it was last seen.
+#[derive(Clone, Default)]
+struct Known {
+    /// What a check or a write names as its base.
+    base: Option<String>,
+    revision: Option<String>,
+    /// When a check named this base and the gateway did not call it stale: the file was still so.
+    confirmed: Option<Instant>,
 }
 
 #[derive(Default)]
@@ -42,7 +56,26 @@ impl Asking {
             link,
             connection: Arc::default(),
             calls: std::sync::Mutex::default(),
+            known: std::sync::Mutex::default(),
         }
+    }
+
+    /// The gateway has shown its file.
+    pub fn saw(&self, snapshot: &ConfigSnapshot) {
+        if let Ok(mut known) = self.known.lock() {
+            *known = Known {
+                base: snapshot.hash.clone(),
+                revision: snapshot.revision.clone(),
+                confirmed: None,
+            };
+        }
+    }
+
+    /// The revision in the gateway's file, where a check has just confirmed that it is still there.
+    pub fn confirmed(&self) -> Option<String> {
+        let mut known = self.known.lock().ok()?;
+        let at = known.confirmed.take()?;
+        known.revision.clone().filter(|_| at.elapsed() < CONFIRMED)
     }
 
     /// Asks whether the gateway would take a document. Only for one that cannot write.
@@ -71,17 +104,19 @@ impl Asking {
         let connection = self.admin().await?;
         let raw = String::from_utf8_lossy(&document.bytes);
         for _ in 0..3 {
-            let base = connection
-                .config_get(Parsed::Skip)
-                .await?
-                .hash
-                .unwrap_or_default();
+            let base = self.base(&connection).await?;
             return Ok(match connection.config_check(&raw, &base).await? {
-                openclaw::Check::Valid => Check::Accepted,
+                openclaw::Check::Valid => {
+                    self.confirm();
+                    Check::Accepted
+                }
                 openclaw::Check::Invalid(issues) => {
                     Check::Refused(issues.into_iter().map(issue).collect())
                 }
-                openclaw::Check::Stale => continue,
+                openclaw::Check::Stale => {
+                    self.saw(&connection.config_get(Parsed::Skip).await?);
+                    continue;
+                }
                 openclaw::Check::Throttled { .. } => {
                     unasked("the gateway answers 30 checks a minute, and they are used up")
                 }
@@ -95,6 +130,23 @@ impl Asking {
             });
         }
         Ok(unasked("the gateway's document keeps changing"))
+    }
+
+    /// The base that was last seen; asked for where none was.
+    async fn base(&self, connection: &Connection) -> Result<String, openclaw::Error> {
+        let known = self.known.lock().ok().and_then(|known| known.base.clone());
+        if let Some(base) = known {
+            return Ok(base);
+        }
+        let snapshot = connection.config_get(Parsed::Skip).await?;
+        self.saw(&snapshot);
+        Ok(snapshot.hash.unwrap_or_default())
+    }
+
+    fn confirm(&self) {
+        if let Ok(mut known) = self.known.lock() {
+            known.confirmed = Some(Instant::now());
+        }
     }
 
     /// Lets the gateway write the document, if its own is still the one that we know.

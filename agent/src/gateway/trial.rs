@@ -74,7 +74,10 @@ impl OpenClawTrial {
     pub async fn begin(gateway: Arc<OpenClaw>, change: Change) -> Self {
         let presence = gateway.presence.borrow().clone();
         let was_up = presence.version().is_some();
-        let revision_before = revision(&gateway).await;
+        let revision_before = match gateway.asking.confirmed() {
+            Some(revision) => Some(revision),
+            None => revision(&gateway).await,
+        };
         Self {
             boot_before: boot_id(&presence),
             failing_before: BTreeSet::new(),
@@ -152,7 +155,9 @@ impl OpenClawTrial {
 
     async fn snapshot(&self) -> Option<ConfigSnapshot> {
         let connection = self.gateway.link.connection().ok()?;
-        connection.config_get(Parsed::Skip).await.ok()
+        let snapshot = connection.config_get(Parsed::Skip).await.ok()?;
+        self.gateway.asking.saw(&snapshot);
+        Some(snapshot)
     }
 
     async fn judge(&mut self, snapshot: &ConfigSnapshot, clocks: &mut Clocks) -> Option<Verdict> {
