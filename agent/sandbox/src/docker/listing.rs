@@ -66,8 +66,9 @@ impl Docker {
         while let Some((id, look)) = looks.next().await {
             match look {
                 Ok(found) => all.extend(found),
-                Err(error) if error.meaning == Meaning::Refused => {
-                    // What nobody can read is never removed, and hides no other.
+                Err(error) if matches!(error.meaning, Meaning::Refused | Meaning::Timeout) => {
+                    // What nobody can look at is never removed, and hides no other: one stuck container keeps a
+                    // daemon from answering about this one alone.
                     warn!(%id, error = %error.source, "a container cannot be read");
                 }
                 Err(error) => return Err(error),

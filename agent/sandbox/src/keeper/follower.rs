@@ -184,9 +184,7 @@ impl Follower {
                 let found = found.map(Box::new);
                 Some(News::Looked { id, asked, found })
             }
-            Err(error) if matches!(error.meaning, Meaning::Timeout | Meaning::Unreachable) => {
-                Some(self.lose(error))
-            }
+            Err(error) if error.meaning == Meaning::Unreachable => Some(self.lose(error)),
             Err(error) => {
                 // The next event or listing shows it.
                 warn!(%id, error = %error.source, "a container cannot be looked at");

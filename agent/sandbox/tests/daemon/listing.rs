@@ -85,7 +85,7 @@ async fn labels_with_bad_values_harm_nobody(version: Version) {
     stage.up().await;
     let long = "x".repeat(10 << 20);
     let body = format!(
-        r#"{{"Image":"{IMAGE}","HostConfig":{{"NetworkMode":"none"}},"Labels":{{
+        r#"{{"Image":"{IMAGE}","StopSignal":"KILL","HostConfig":{{"NetworkMode":"none"}},"Labels":{{
         "openclaw.sandbox":"1","openclaw.sessionKey":"agent:main:bad",
         "openclaw.createdAtMs":"99999999999999999999","openclaw.configHash":"{long}"}}}}"#
     );

@@ -18,7 +18,7 @@ fn is_down(view: &View) -> bool {
 /// Makes and removes sandboxes for ever, whatever becomes of them.
 async fn come_and_go(socket: &Path, made: &Mutex<usize>) {
     let body = format!(
-        r#"{{"Image":"{IMAGE}","HostConfig":{{"NetworkMode":"none"}},
+        r#"{{"Image":"{IMAGE}","StopSignal":"KILL","HostConfig":{{"NetworkMode":"none"}},
         "Labels":{{"openclaw.sandbox":"1","openclaw.sessionKey":"agent:main:x"}}}}"#
     );
     for number in 0_usize.. {
