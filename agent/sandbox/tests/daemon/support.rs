@@ -238,6 +238,7 @@ impl Drop for Daemon {
             }
         }
         self.end(Signal::SIGTERM);
+        end_shims(self.folder.path());
         unmount_below(self.folder.path());
         unmount_below(&self.data);
     }
@@ -265,6 +266,28 @@ pub async fn try_api(socket: &Path, method: &str, path: &str, body: &str) -> Opt
     let status = answer.split(' ').nth(1)?.parse().ok()?;
     let body = answer.split_once("\r\n\r\n")?.1;
     Some((status, body.to_owned()))
+}
+
+/// Ends the shims that a killed daemon left, with the processes below them.
+fn end_shims(folder: &Path) {
+    let address = folder.display().to_string();
+    let numbers = fs::read_dir("/proc").unwrap().filter_map(|entry| {
+        let number: i32 = entry.ok()?.file_name().to_str()?.parse().ok()?;
+        let command = fs::read(format!("/proc/{number}/cmdline")).ok()?;
+        let command = String::from_utf8_lossy(&command).into_owned();
+        let is_shim = command.contains("containerd-shim") && command.contains(&address);
+        is_shim.then_some(number)
+    });
+    for number in numbers {
+        let children = format!("/proc/{number}/task/{number}/children");
+        let children = fs::read_to_string(children).unwrap_or_default();
+        let children = children
+            .split_whitespace()
+            .filter_map(|child| child.parse().ok());
+        for process in children.chain([number]) {
+            let _ = kill(Pid::from_raw(process), Signal::SIGKILL);
+        }
+    }
 }
 
 /// Unmounts what a daemon left mounted.
