@@ -2,8 +2,9 @@
 
 use std::{any::Any, sync::Arc, time::Duration};
 
-use guard::{Access, Activity, Busy, Guard, Metrics, Root, Settings};
+use guard::{Access, Activity, Busy, Ceilings, Guard, Metrics, Root, Settings};
 use service::Drain;
+use tokio::sync::watch;
 
 struct Nobody;
 
@@ -30,7 +31,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         ..Settings::default()
     };
     let metrics = Metrics::register(&prometheus::Registry::new())?;
-    let guard = Guard::bind(settings, Arc::new(Nobody), metrics).await?;
+    let (_document, ceilings) = watch::channel(Ceilings::default());
+    let guard = Guard::bind(settings, Arc::new(Nobody), metrics, ceilings).await?;
     guard.run(Drain::new(Duration::from_secs(5))).await;
     Ok(())
 }

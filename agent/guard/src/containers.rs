@@ -45,7 +45,10 @@ pub(crate) async fn create(context: &Context, body: &[u8]) -> Reply {
         }
     }
     let mut create: Create = create::read(body)?;
-    context.guard.rules.apply(&mut create)?;
+    context
+        .guard
+        .rules
+        .apply(&mut create, &context.guard.limits())?;
     let call = Call::new(
         Method::POST,
         Some(context.version),

@@ -9,11 +9,12 @@ use hyper::{
     body::Incoming,
     header::{self, HeaderValue},
 };
-use tokio::time::timeout;
+use tokio::{sync::watch, time::timeout};
 
 use crate::{
-    Activity, ApiVersion, Metrics, Settings,
+    Activity, ApiVersion, Ceilings, Metrics, Settings,
     answer::{self, Body},
+    ceilings::Limits,
     containers,
     create::Rules,
     execs::{self, Execs},
@@ -40,12 +41,20 @@ pub(crate) type Reply = Result<Response<Body>, Refusal>;
 /// What all requests share.
 pub(crate) struct Shared {
     pub(crate) settings: Settings,
+    pub(crate) ceilings: watch::Receiver<Ceilings>,
     pub(crate) rules: Rules,
     pub(crate) upstream: Upstream,
     pub(crate) activity: Arc<dyn Activity>,
     pub(crate) execs: Execs,
     pub(crate) tasks: Tasks,
     pub(crate) metrics: Metrics,
+}
+
+impl Shared {
+    /// What a sandbox may be at most, as the document in force has it.
+    pub(crate) fn limits(&self) -> Limits {
+        Limits::new(&self.settings, &self.ceilings.borrow())
+    }
 }
 
 /// A request whose route is known.

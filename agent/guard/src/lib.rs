@@ -13,6 +13,7 @@
 mod activity;
 mod answer;
 mod binds;
+mod ceilings;
 mod containers;
 mod create;
 mod error;
@@ -41,6 +42,7 @@ mod upstream;
 mod version;
 
 pub use activity::{Activity, Busy};
+pub use ceilings::Ceilings;
 pub use error::Error;
 pub use metrics::Metrics;
 pub use server::Guard;

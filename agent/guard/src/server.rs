@@ -7,13 +7,13 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use service::Drain;
 use tokio::{
     net::UnixStream,
-    sync::{OwnedSemaphorePermit, Semaphore, mpsc::Receiver},
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc::Receiver, watch},
     task::JoinSet,
     time::sleep,
 };
 
 use crate::{
-    Activity, Error, Metrics, Settings,
+    Activity, Ceilings, Error, Metrics, Settings,
     create::Rules,
     execs::Execs,
     handle::{self, Shared},
@@ -39,11 +39,12 @@ pub struct Guard {
 }
 
 impl Guard {
-    /// Opens the socket; nothing is answered before [`Guard::run`].
+    /// Opens the socket; nothing is answered before [`Guard::run`]. A new container is held to the newest ceilings.
     pub async fn bind(
         settings: Settings,
         activity: Arc<dyn Activity>,
         metrics: Metrics,
+        ceilings: watch::Receiver<Ceilings>,
     ) -> Result<Self, Error> {
         let mistakes = settings.mistakes();
         if !mistakes.is_empty() {
@@ -55,6 +56,7 @@ impl Guard {
             rules: Rules::new(settings.clone()),
             upstream: Upstream::new(settings.daemon.clone()),
             settings,
+            ceilings,
             activity,
             execs: Execs::default(),
             tasks,

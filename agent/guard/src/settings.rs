@@ -17,17 +17,18 @@ pub struct Settings {
     pub daemon: PathBuf,
     /// The trees that sandboxes may mount; the deepest that contains a source decides.
     pub roots: Vec<Root>,
-    /// The repositories whose images sandboxes may run.
-    pub images: Vec<String>,
+    /// The repositories whose images sandboxes may run, whatever the document names. Where none are given: the
+    /// document's images, and OpenClaw's own repositories while no document is known.
+    pub images: Option<Vec<String>>,
     /// The networks that sandboxes may join.
     pub networks: Vec<String>,
     /// The one network that may be created.
     pub browser_network: Option<String>,
-    /// The most memory of one sandbox, given also to one that names no limit. Bounds tmpfs and shm too.
+    /// The most memory of one sandbox, given also to one that names no limit; the document may say less. Bounds tmpfs and shm too.
     pub memory_bytes: Option<i64>,
-    /// The most CPU of one sandbox in billionths, given also to one that names no limit.
+    /// The most CPU of one sandbox in billionths, given also to one that names no limit; the document may say less.
     pub nano_cpus: Option<i64>,
-    /// The most processes of one sandbox, given also to one that names no limit.
+    /// The most processes of one sandbox, given also to one that names no limit; the document may say less.
     pub pids: Option<i64>,
     /// Whether images of the named repositories may be pulled.
     pub pull: Allowance,
@@ -88,9 +89,7 @@ impl Default for Settings {
             owner: Owner::default(),
             daemon: "/var/run/docker.sock".into(),
             roots: Vec::new(),
-            images: ["", "-common", "-browser"]
-                .map(|kind| format!("openclaw-sandbox{kind}"))
-                .into(),
+            images: None,
             networks: vec!["none".into(), BROWSER_NETWORK.into()],
             browser_network: Some(BROWSER_NETWORK.into()),
             memory_bytes: None,
@@ -107,7 +106,7 @@ impl Default for Settings {
 
 impl Settings {
     /// Everything that cannot be right, each as a sentence.
-    pub(crate) fn mistakes(&self) -> Vec<String> {
+    pub fn mistakes(&self) -> Vec<String> {
         let mut mistakes = Vec::new();
         for path in [&self.listen, &self.daemon] {
             if !path.is_absolute() {

@@ -125,7 +125,7 @@ fn guard(
         mode: given.read("guard-mode", mode).unwrap_or(0o660),
         owner: guard::Owner { uid, gid },
         daemon: daemon.to_path_buf(),
-        images: keeper.limits.images.repositories.iter().cloned().collect(),
+        images: given_repositories(keeper),
         memory_bytes: given
             .read("sandbox-memory", bytes)
             .and_then(|n| n.try_into().ok()),
@@ -138,6 +138,9 @@ fn guard(
     if given.read("guard", word::<Switch>) == Some(Switch::Off) {
         return None;
     }
+    for mistake in settings.mistakes() {
+        given.mistake("--guard", &mistake);
+    }
     let named = ["gateway-state", "workspace-root"]
         .iter()
         .any(|name| given.text(name).is_some());
@@ -148,6 +151,13 @@ fn guard(
         );
     }
     Some(settings)
+}
+
+/// The repositories that bound what the document names; nothing where they are the default.
+fn given_repositories(keeper: &KeeperSettings) -> Option<Vec<String>> {
+    let given = &keeper.limits.images.repositories;
+    let default = ImageLimits::default().repositories;
+    (*given != default).then(|| given.iter().cloned().collect())
 }
 
 /// The gateway's own folders that sandboxes mount, and those that are named besides.
@@ -243,6 +253,44 @@ fn pin(text: &str) -> Result<(String, String), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The guard's settings of a command line, and what is wrong with it.
+    fn guard_of(more: &[&str]) -> (Option<guard::Settings>, String) {
+        let fine = [
+            "--docker-socket",
+            "/run/raw.sock",
+            "--gateway-state",
+            "/home",
+        ];
+        let words = ["pilotfish-agent", "run"].iter().chain(&fine).chain(more);
+        let matches = super::super::grammar::command().get_matches_from(words);
+        let given = super::super::knobs::given(matches.subcommand().unwrap().1);
+        let guard = sandbox(&given, Path::new("/state")).unwrap().guard;
+        let mistakes = given
+            .finish(())
+            .map_or_else(|all| all.to_string(), |()| String::new());
+        (guard, mistakes)
+    }
+
+    #[test]
+    fn the_guards_mistakes_are_listed() {
+        assert_eq!(guard_of(&[]).1, "");
+        let all = ["--guard-socket", "/run/raw.sock", "--sandbox-memory", "0"];
+        let (_, mistakes) = guard_of(&all);
+        for said in ["the daemon's own socket", "must be above zero"] {
+            assert!(mistakes.contains(said), "{mistakes}");
+        }
+        let off = [&all[..], &["--guard", "off"]].concat();
+        assert_eq!(guard_of(&off), (None, String::new()));
+    }
+
+    #[test]
+    fn repositories_bound_the_document_where_they_are_given() {
+        let images = |more: &[&str]| guard_of(more).0.unwrap().images;
+        assert_eq!(images(&[]), None);
+        let given = images(&["--sandbox-image", "registry:5000/a"]);
+        assert_eq!(given, Some(vec!["registry:5000/a".to_owned()]));
+    }
 
     #[test]
     fn watermarks_are_four_numbers() {

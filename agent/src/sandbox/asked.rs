@@ -1,6 +1,7 @@
 //! What the gateway is asked for: its sessions, and those in which a run is active.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use openclaw::LinkHandle;
@@ -11,12 +12,12 @@ use super::watched::Watched;
 /// The gateway beside us, as the owner of its sandboxes asks it.
 pub(super) struct Asked {
     link: LinkHandle,
-    watched: Watched,
+    watched: Arc<Watched>,
     clock: Clock,
 }
 
 impl Asked {
-    pub(super) fn new(link: LinkHandle, watched: Watched, clock: Clock) -> Self {
+    pub(super) fn new(link: LinkHandle, watched: Arc<Watched>, clock: Clock) -> Self {
         Self {
             link,
             watched,

@@ -1,10 +1,13 @@
 //! The owner of the sandbox daemon, joined to the gateway beside it.
 //!
-//! In: what the gateway says of its sessions, which images its document names, and every exec that passes the guard. Out:
-//! what the crate `sandbox` needs to decide, and one account of activity for both. It decides nothing itself.
+//! In: what the gateway says of its sessions, what its document says of sandboxes, and every exec that passes the guard.
+//! Out: what the crate `sandbox` needs to decide, the guard's ceilings, and one account of activity for both. It decides
+//! nothing itself.
 
 mod account;
 mod asked;
+mod ceilings;
+mod guarded;
 mod settings;
 mod watched;
 
@@ -14,13 +17,15 @@ use anyhow::{Context, Result};
 use openclaw::LinkHandle;
 use prometheus::Registry;
 use service::Drain;
+use tokio::sync::watch;
 
 use account::Account;
 use asked::Asked;
-use guard::Guard;
+use guard::{Ceilings, Guard};
 use sandbox::{Activity, Clock, Docker, Handle, Keeper, Limits, Parts, Past};
 use watched::Watched;
 
+pub use guarded::Guarded;
 pub use settings::{Pruning, Settings};
 
 use crate::config;
@@ -43,7 +48,7 @@ pub struct Running {
     /// Keeps the sandboxes.
     pub keeper: Keeper,
     /// Serves the gateway's Docker socket, where that is switched on.
-    pub guard: Option<Guard>,
+    pub guard: Option<Guarded>,
 }
 
 /// Makes owner and guard, with the guard's socket open. The daemon need not be there yet.
@@ -56,21 +61,24 @@ pub async fn bind(
 ) -> Result<(Running, Owner)> {
     let past = Past::read(&settings.state);
     let clock = past.clock();
+    let watched = Arc::new(Watched::new(document));
     let exact = settings.guard.is_some();
     let activity = exact.then(|| Activity::new(move || clock.now()));
     let guard = match (settings.guard, &activity) {
         (Some(settings), Some(activity)) => {
             let metrics = guard::Metrics::register(registry)?;
             let account = Arc::new(Account::new(activity.clone()));
-            let guard = Guard::bind(settings, account, metrics).await;
-            Some(guard.context("the guard of the sandbox daemon cannot start")?)
+            let (ceilings, newest) = watch::channel(Ceilings::default());
+            let guard = Guard::bind(settings, account, metrics, newest).await;
+            let guard = guard.context("the guard of the sandbox daemon cannot start")?;
+            Some(Guarded::new(guard, Arc::clone(&watched), ceilings))
         }
         _ => None,
     };
     let limits = Arc::new(settings.keeper.limits.clone());
     let parts = Parts {
         engine: Arc::new(Docker::new(settings.docker, clock)),
-        gateway: Arc::new(Asked::new(link, Watched::new(document), clock)),
+        gateway: Arc::new(Asked::new(link, watched, clock)),
         activity,
         past,
         metrics: sandbox::Metrics::register(registry)?,

@@ -3,7 +3,8 @@
 use crate::{
     Allowance, SANDBOX_LABEL, Settings,
     binds::{self, Binds},
-    images, mounts,
+    ceilings::Limits,
+    mounts,
     refusal::Refusal,
     unused,
 };
@@ -30,7 +31,7 @@ impl Rules {
     }
 
     /// Refuses a container that is more than a sandbox, and gives it the ceilings where it names no limit.
-    pub(crate) fn apply(&self, create: &mut Create) -> Result<(), Refusal> {
+    pub(crate) fn apply(&self, create: &mut Create, limits: &Limits) -> Result<(), Refusal> {
         unused::refuse(&[
             ("ArgsEscaped", &create.args_escaped),
             ("Volumes", &create.volumes),
@@ -49,13 +50,13 @@ impl Rules {
                 "a sandbox must have the label {name}={value}"
             )));
         }
-        images::check(&create.image, &self.settings.images)?;
+        limits.images.check(&create.image)?;
         check_user(&create.user, self.settings.root_user)?;
         check_words(create)?;
         self.check_network(create)?;
-        self.check_files(&create.host_config)?;
+        self.check_files(&create.host_config, limits.memory_bytes)?;
         check_modes(&create.host_config)?;
-        self.bound(&mut create.host_config)
+        bound(&mut create.host_config, limits)
     }
 
     fn check_network(&self, create: &Create) -> Result<(), Refusal> {
@@ -87,46 +88,40 @@ impl Rules {
         Ok(())
     }
 
-    fn check_files(&self, host: &HostConfig) -> Result<(), Refusal> {
+    fn check_files(&self, host: &HostConfig, memory: Option<i64>) -> Result<(), Refusal> {
         for bind in host.binds.iter().flatten() {
             self.binds.check(bind)?;
         }
         for mount in &host.mounts {
-            mount.check(&self.binds, self.settings.memory_bytes)?;
+            mount.check(&self.binds, memory)?;
         }
         for (target, options) in &host.tmpfs {
-            mounts::check_tmpfs(target, options, self.settings.memory_bytes)?;
+            mounts::check_tmpfs(target, options, memory)?;
         }
         Ok(())
     }
+}
 
-    fn bound(&self, host: &mut HostConfig) -> Result<(), Refusal> {
-        let Settings {
-            memory_bytes,
-            nano_cpus,
-            pids,
-            ..
-        } = self.settings;
-        host.memory = bounded("Memory", host.memory, memory_bytes)?;
-        host.nano_cpus = bounded("NanoCpus", host.nano_cpus, nano_cpus)?;
-        let processes = host.pids_limit.filter(|limit| *limit != -1).unwrap_or(0);
-        host.pids_limit = Some(bounded("PidsLimit", processes, pids)?);
-        let memory = if host.memory == 0 {
-            i64::MAX
-        } else {
-            host.memory
-        };
-        within("MemoryReservation", host.memory_reservation, 0..=memory)?;
-        within("MemorySwap", host.memory_swap, 0..=memory.saturating_mul(2))?;
-        within(
-            "MemorySwappiness",
-            host.memory_swappiness.unwrap_or(-1),
-            -1..=100,
-        )?;
-        within("ShmSize", host.shm_size, 0..=memory)?;
-        within("CpuShares", host.cpu_shares, 0..=1024)?;
-        within("OomScoreAdj", host.oom_score_adj, 0..=1000)
-    }
+fn bound(host: &mut HostConfig, limits: &Limits) -> Result<(), Refusal> {
+    host.memory = bounded("Memory", host.memory, limits.memory_bytes)?;
+    host.nano_cpus = bounded("NanoCpus", host.nano_cpus, limits.nano_cpus)?;
+    let processes = host.pids_limit.filter(|limit| *limit != -1).unwrap_or(0);
+    host.pids_limit = Some(bounded("PidsLimit", processes, limits.pids)?);
+    let memory = if host.memory == 0 {
+        i64::MAX
+    } else {
+        host.memory
+    };
+    within("MemoryReservation", host.memory_reservation, 0..=memory)?;
+    within("MemorySwap", host.memory_swap, 0..=memory.saturating_mul(2))?;
+    within(
+        "MemorySwappiness",
+        host.memory_swappiness.unwrap_or(-1),
+        -1..=100,
+    )?;
+    within("ShmSize", host.shm_size, 0..=memory)?;
+    within("CpuShares", host.cpu_shares, 0..=1024)?;
+    within("OomScoreAdj", host.oom_score_adj, 0..=1000)
 }
 
 /// Refuses root by name or number, where it is said; what is not said is the image's own user.

@@ -16,9 +16,10 @@ use std::{
 
 pub use activity::Seen;
 pub use daemon::{Daemon, Version};
-use guard::{Access, Guard, Metrics, Root, Settings};
+use guard::{Access, Ceilings, Guard, Metrics, Root, Settings};
 use http::{Answer, request};
 use service::Drain;
+use tokio::sync::watch;
 
 /// Debian's client and the current one.
 pub const CLIENTS: [&str; 2] = ["/usr/bin/docker", "/usr/local/bin/docker"];
@@ -35,6 +36,8 @@ pub struct Stage {
     pub state: PathBuf,
     pub seen: Seen,
     pub registry: prometheus::Registry,
+    /// What the document in force allows.
+    pub ceilings: watch::Sender<Ceilings>,
     drain: Drain,
     guard: Option<JoinHandle<()>>,
 }
@@ -74,8 +77,9 @@ impl Stage {
             Drain::new(Duration::from_secs(1)),
             prometheus::Registry::new(),
         );
+        let (ceilings, document) = watch::channel(Ceilings::default());
         let guard = serve(
-            settings,
+            (settings, document),
             seen.clone(),
             drain.clone(),
             Metrics::register(&registry).unwrap(),
@@ -86,6 +90,7 @@ impl Stage {
             state,
             seen,
             registry,
+            ceilings,
             drain,
             guard: Some(guard),
         }
@@ -153,7 +158,12 @@ impl Drop for Stage {
     }
 }
 
-fn serve(settings: Settings, seen: Seen, drain: Drain, metrics: Metrics) -> JoinHandle<()> {
+fn serve(
+    (settings, document): (Settings, watch::Receiver<Ceilings>),
+    seen: Seen,
+    drain: Drain,
+    metrics: Metrics,
+) -> JoinHandle<()> {
     let (say, bound) = std::sync::mpsc::channel();
     let guard = thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -161,7 +171,7 @@ fn serve(settings: Settings, seen: Seen, drain: Drain, metrics: Metrics) -> Join
             .build()
             .unwrap();
         runtime.block_on(async {
-            let guard = Guard::bind(settings, seen.as_activity(), metrics)
+            let guard = Guard::bind(settings, seen.as_activity(), metrics, document)
                 .await
                 .unwrap();
             say.send(()).unwrap();
