@@ -21,6 +21,9 @@ use tokio::sync::oneshot;
 /// The name of the only model.
 const NAME: &str = "m1";
 
+/// The name of the secret that a gateway shows it.
+pub(crate) const KEY: &str = "model-key";
+
 type Asked = Arc<Mutex<Vec<Value>>>;
 
 /// A running model server. Dropped, it ends.
@@ -50,12 +53,12 @@ impl Model {
         }
     }
 
-    /// What makes a gateway use it: a layer, or a part of one.
+    /// What makes a gateway use it: a layer, or a part of one. It refers to a secret, as the shipped rules demand.
     #[must_use]
     pub fn layer(&self) -> Value {
         let provider = json!({
             "baseUrl": format!("http://{}/v1", self.address),
-            "apiKey": "none",
+            "apiKey": { "source": "file", "provider": "pilotfish", "id": format!("/{KEY}") },
             "api": "openai-completions",
             "models": [{ "id": NAME, "name": NAME, "contextWindow": 128_000, "maxTokens": 4096 }],
         });

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::daemon::docker_command;
 use crate::launch::{give, kill_all_with};
-use crate::model::Model;
+use crate::model::{KEY, Model};
 use crate::volume::Volume;
 use crate::{ports, shipped};
 
@@ -144,10 +144,11 @@ impl Pod {
         self.docker_host = Some(host.to_owned());
     }
 
-    /// Gives the instance its model, as a layer of the operator's.
+    /// Gives the instance its model, as a layer of the operator's and a secret.
     pub fn set_model(&self, model: &Model) {
         let layer = serde_json::to_vec_pretty(&model.layer()).unwrap();
         self.layers.base.set("91-model.json5", layer);
+        self.secrets.set(KEY, "any");
     }
 
     /// What a gateway needs in its environment to reach its sandboxes: the daemon, and the docker command.
