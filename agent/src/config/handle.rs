@@ -131,6 +131,13 @@ impl Handle {
         self.view.borrow().clone()
     }
 
+    /// Waits for what the engine publishes from now on, and for as long as it lives.
+    pub fn news(&self) -> watch::Receiver<View> {
+        let mut view = self.view.clone();
+        view.mark_unchanged();
+        view
+    }
+
     /// Changes the user layer and brings the report.
     pub async fn put_user(
         &self,

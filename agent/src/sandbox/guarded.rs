@@ -1,17 +1,12 @@
 //! The guard, told what the document in force allows.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use guard::{Ceilings, Guard};
 use service::Drain;
 use tokio::sync::watch;
-use tokio::time::sleep;
 
 use super::watched::Watched;
-
-/// How soon a changed document is noticed. The gateway takes longer to take it up.
-const LOOK: Duration = Duration::from_secs(1);
 
 /// The guard with what keeps its ceilings new.
 pub struct Guarded {
@@ -45,6 +40,8 @@ impl Guarded {
 /// What was known stays where the document cannot be looked at.
 async fn tell(watched: &Watched, ceilings: &watch::Sender<Ceilings>) {
     loop {
+        // Before the look: what changes during it is not missed.
+        let changed = watched.changed();
         if let Some(newest) = watched.ceilings().await {
             let changed = ceilings.send_if_modified(|known| {
                 let changed = *known != newest;
@@ -55,6 +52,6 @@ async fn tell(watched: &Watched, ceilings: &watch::Sender<Ceilings>) {
                 tracing::info!(ceilings = ?*ceilings.borrow(), "the document bounds new sandboxes");
             }
         }
-        sleep(LOOK).await;
+        changed.await;
     }
 }

@@ -27,6 +27,15 @@ impl Watched {
         }
     }
 
+    /// Lasts until the document in force is another one; for ever where nobody owns one any more.
+    pub(super) async fn changed(&self) {
+        let mut news = self.document.news();
+        let before = news.borrow().sha256.clone();
+        if news.wait_for(|view| view.sha256 != before).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
     /// The images that the document in force names for sandboxes; nothing before there is a document.
     pub(super) async fn images(&self) -> Option<BTreeSet<String>> {
         self.ceilings().await?.images
