@@ -8,6 +8,10 @@
 #                     as root /var/lib/pilotfish-run, since another user has to reach it)
 #   PILOTFISH_PORT    port of the gateway on loopback (default: 18789)
 #   PILOTFISH_PLAN    free, pro or enterprise (default: pro)
+#   PILOTFISH_API     port of the agent's API (default: 18780)
+#   PILOTFISH_PROBE   port of its metrics (default: 18781)
+#
+# Where the machine can run a sandbox daemon (as root, with Debian's docker.io), it has one, below the instance's folder.
 set -euo pipefail
 umask 022
 
@@ -17,8 +21,8 @@ export PILOTFISH_CACHE=${PILOTFISH_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/pilotf
 agent=${CARGO_TARGET_DIR:-$repository/target}/debug/pilotfish-agent
 version=$(sed -n 's/^NEWEST=//p' "$here/setup.sh")
 port=${PILOTFISH_PORT:-18789}
-api=18780
-probe=18781
+api=${PILOTFISH_API:-18780}
+probe=${PILOTFISH_PROBE:-18781}
 plan=${PILOTFISH_PLAN:-pro}
 uid=1000 # the gateway's, when we are root
 
@@ -39,6 +43,26 @@ own() { mkdir -p "$@"; [ "$(id -u)" != 0 ] || chown "$uid:$uid" "$@"; }
 mkdir -p "$home"/{layers/user,run/doc,secrets,tokens,agent,bin} "$run"
 chmod 700 "$home"/{secrets,tokens,agent}
 own "$home"/{state,logs,workspace,home}
+
+# --- the sandbox daemon, where there can be one --------------------------------------------------------------------------
+guard=$home/run/docker.sock
+daemon=() sandboxes=() also=
+without=$("$here/daemon.sh" --check)
+if [ -z "$without" ]; then
+  daemon=("$here/daemon.sh" "$home/daemon")
+  sandboxes=(
+    --docker-socket "$home/daemon/docker.sock" --docker-data-root "$home/daemon/data" --sandbox-daemon own
+    --guard-socket "$guard" --gateway-state "$home/state" --workspace-root "$home/workspace"
+  )
+  about="at unix://$guard, behind the guard (the daemon itself: $home/daemon)"
+  also="    4. Give it a model (models.providers, with your key) and have it run a command: it does so in a sandbox. Without a
+       model, make one by hand, through the guard, and see it come and go; with --privileged it is refused:
+       $home/bin/pilotfish-agent sandboxes --watch --agent http://127.0.0.1:$api --token-file $home/tokens/read
+       docker --host unix://$guard run --rm --label openclaw.sandbox=1 --network none openclaw-sandbox:bookworm-slim sleep 60
+"
+else
+  about="none: $without"
+fi
 
 # secret FILE: random, once.
 secret() { [ -s "$1" ] || (umask 077 && head -c 24 /dev/urandom | od -An -tx1 | tr -d ' \n' >"$1"); }
@@ -92,14 +116,15 @@ cat <<TEXT
     metrics     http://127.0.0.1:$probe/metrics
     user layer  $home/layers/user/user.json5
     its output  $home/agent/console
+    sandboxes   $about
 
-  Three things to try:
+  To try:
     1. Edit the user layer: level: "debug". Save, and look here.
     2. Add gateway: { port: 1 } to it. It is locked: refused, with line and column.
     3. Ask who set a key:
        $home/bin/pilotfish-agent explain logging.level --agent http://127.0.0.1:$api --token-file $home/tokens/read
-
-  Ctrl-C ends both.
+$also
+  Ctrl-C ends all of it.
 
 TEXT
 
@@ -107,7 +132,7 @@ TEXT
 install -m 755 "$agent" "$home/bin/pilotfish-agent"
 
 cd "$home"
-exec "$here/image.sh" "$home" "$version" -- \
+exec "${daemon[@]}" "$here/image.sh" "$home" "$version" -- \
   env "${gateway_environment[@]}" \
   "$home/bin/pilotfish-agent" run \
   --layer "base=$home/layers/base" \
@@ -120,6 +145,6 @@ exec "$here/image.sh" "$home" "$version" -- \
   --out "$home/run/doc/openclaw.json" \
   --listen "127.0.0.1:$api" --probe-listen "127.0.0.1:$probe" \
   --read-token-file "$home/tokens/read" --operate-token-file "$home/tokens/operate" \
-  --console spool --log-format text "${child[@]}" \
+  --console spool --log-format text "${child[@]}" "${sandboxes[@]}" \
   "$@" \
   -- "${gateway[@]}"

@@ -3,7 +3,7 @@
 #
 #   tests/setup.sh [--for run|test]
 #
-#   --for run    the newest gateway that we drive
+#   --for run    the newest gateway that we drive; as root, where Docker and debootstrap are, what sandboxes are made of
 #   --for test   both gateways that we drive, the tools that the tests and benches call, and what a sandbox daemon is
 #                made of: Debian's Docker, the current one (compiled, about four minutes), a root file system (default)
 #
@@ -92,7 +92,34 @@ gateway() {
 }
 
 gateway "$NEWEST"
-[ "$purpose" = run ] && exit 0
+
+# --- the sandbox's root file system -------------------------------------------------------------------------------------
+root=$CACHE/sandbox-root-$SANDBOX_SUITE.tar
+# What the sandbox's image is built on here, instead of a base from a registry.
+sandbox_root() {
+  local part=$CACHE/.part.$$ log=$CACHE/debootstrap.log
+  [ "$(id -u)" = 0 ] || fail "the sandbox's root file system is missing, and only root can make it:" "sudo PILOTFISH_CACHE=$CACHE $0 --for test"
+  say "making the sandbox's root file system (once; about a minute)"
+  mkdir -p "$part"
+  # In a mount namespace of its own: what it mounts in there is gone with it, however it ends.
+  unshare --mount --propagation private debootstrap --variant=minbase --include=python3-minimal "$SANDBOX_SUITE" "$part/root" >"$log" 2>&1 \
+    || { tail -n 20 "$log" >&2; rm -rf "$part"; fail "debootstrap failed (the whole output: $log). Is a mirror of Debian within reach?"; }
+  # With `|| fail`, since a run goes on after this and `set -e` does not hold in it.
+  chroot "$part/root" useradd --uid 1000 --create-home --shell /bin/sh sandbox || fail "useradd failed in $part/root"
+  tar -C "$part/root" --numeric-owner --sort=name --exclude='./var/cache/apt/*' --exclude='./var/lib/apt/lists/*' \
+    --exclude='./usr/share/doc/*' --exclude='./usr/share/man/*' --exclude='./usr/share/locale/*' -cf "$part/root.tar" . \
+    || fail "tar could not write $part/root.tar: is the disk full?"
+  mv -T "$part/root.tar" "$1"
+  rm -rf "$part"
+}
+
+# A run does without sandboxes where this cannot be made.
+if [ "$purpose" = run ]; then
+  if [ ! -s "$root" ] && [ "$(id -u)" = 0 ] && has dockerd && has debootstrap; then
+    (sandbox_root "$root") || say "there will be no sandboxes"
+  fi
+  exit 0
+fi
 gateway "$OLDER"
 
 # --- packages: tools of the tests, Debian's Docker, what the current one is compiled with --------------------------------
@@ -182,22 +209,5 @@ compiled "$CONTAINERD"
 compiled "$DOCKERD"
 say "Docker daemon ${DOCKERD##*@}  $CACHE/dockerd-29/bin"
 
-# What the sandbox's image is built on in the tests, instead of a base from a registry.
-sandbox_root() {
-  local part=$CACHE/.part.$$ log=$CACHE/debootstrap.log
-  [ "$(id -u)" = 0 ] || fail "the sandbox's root file system is missing, and only root can make it:" "sudo PILOTFISH_CACHE=$CACHE $0 --for test"
-  say "making the sandbox's root file system (once; about a minute)"
-  mkdir -p "$part"
-  # In a mount namespace of its own: what it mounts in there is gone with it, however it ends.
-  unshare --mount --propagation private debootstrap --variant=minbase --include=python3-minimal "$SANDBOX_SUITE" "$part/root" >"$log" 2>&1 \
-    || { tail -n 20 "$log" >&2; rm -rf "$part"; fail "debootstrap failed (the whole output: $log). Is a mirror of Debian within reach?"; }
-  chroot "$part/root" useradd --uid 1000 --create-home --shell /bin/sh sandbox
-  tar -C "$part/root" --numeric-owner --sort=name --exclude='./var/cache/apt/*' --exclude='./var/lib/apt/lists/*' \
-    --exclude='./usr/share/doc/*' --exclude='./usr/share/man/*' --exclude='./usr/share/locale/*' -cf "$part/root.tar" .
-  mv -T "$part/root.tar" "$1"
-  rm -rf "$part"
-}
-
-root=$CACHE/sandbox-root-$SANDBOX_SUITE.tar
 [ -s "$root" ] || sandbox_root "$root"
 say "sandbox's root file system  $root"
