@@ -21,6 +21,9 @@ use tokio::sync::oneshot;
 /// The name of the only model.
 const NAME: &str = "m1";
 
+/// How long a tool may take before its result is that it still runs; the gateway's own default is ten seconds.
+const YIELD_MS: u32 = 120_000;
+
 /// The name of the secret that a gateway shows it.
 pub(crate) const KEY: &str = "model-key";
 
@@ -213,7 +216,7 @@ impl Turn {
         match &self.said {
             Said::Text(text) => json!({ "role": "assistant", "content": text }),
             Said::Run(command) => {
-                let arguments = json!({ "command": command }).to_string();
+                let arguments = json!({ "command": command, "yieldMs": YIELD_MS }).to_string();
                 let function = json!({ "name": "exec", "arguments": arguments });
                 let call = json!({ "index": 0, "id": format!("call_{call}"), "type": "function", "function": function });
                 json!({ "role": "assistant", "content": null, "tool_calls": [call] })
@@ -318,7 +321,10 @@ mod tests {
         };
         let whole = ask(&asked).json();
         let function = &whole["choices"][0]["message"]["tool_calls"][0]["function"];
-        assert_eq!(function["arguments"], r#"{"command":"ls"}"#);
+        assert_eq!(
+            function["arguments"],
+            r#"{"command":"ls","yieldMs":120000}"#
+        );
         asked["stream"] = true.into();
         let streamed = ask(&asked).body;
         let lines: Vec<_> = streamed.lines().filter(|line| !line.is_empty()).collect();
