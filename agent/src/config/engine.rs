@@ -163,13 +163,15 @@ impl Engine {
             self.view
                 .send_if_modified(|view| view.watch(&names, &modes));
             let timer = self.next_timer();
+            // What the gateway was asked to write cannot be taken back: until it has answered, nothing takes its place.
+            let free = !self.handing;
             let wake = tokio::select! {
                 () = drain.signalled() => Wake::Drained,
                 step = working(&mut self.work) => Wake::Step(step),
-                command = self.commands.recv() => Wake::Command(command),
-                change = watcher.changed() => Wake::Files(change),
-                Ok(()) = self.presence.changed() => Wake::Gateway,
-                () = sleep_until(timer.unwrap_or_else(far)), if timer.is_some() => Wake::Timer,
+                command = self.commands.recv(), if free => Wake::Command(command),
+                change = watcher.changed(), if free => Wake::Files(change),
+                Ok(()) = self.presence.changed(), if free => Wake::Gateway,
+                () = sleep_until(timer.unwrap_or_else(far)), if free && timer.is_some() => Wake::Timer,
             };
             match self.wake(wake) {
                 Ok(true) => self.tidy(),

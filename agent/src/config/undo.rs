@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use agent_api::{ApplyReport, ConfigState, Outcome, ProblemView, Proof};
+use config_merge::KeyPath;
 use jiff::Timestamp;
 
 use super::Error;
@@ -249,6 +250,11 @@ impl Engine {
             Some("a newer change took its place".to_owned()),
         );
         let proved = attempt.proof.is_some();
+        let moves =
+            |path: &KeyPath| ["gateway", "gateway.port"].contains(&path.to_string().as_str());
+        let moving = attempt.number.is_some() && attempt.paths.iter().any(moves);
+        // The gateway may listen where no document says any more; the next one has to bring it there.
+        self.revive |= moving && !proved && self.gateway.can_revive();
         if proved {
             self.answer(attempt.waiters, &report);
             return Ok(());

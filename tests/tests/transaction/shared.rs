@@ -1,6 +1,7 @@
 //! Shared mode: the gateway may write its document, and neither side loses an edit.
 
 use std::fs;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use support::{Gateway, GatewayOptions, Instance, Pod, Version};
@@ -22,6 +23,7 @@ fn the_gateway_writes_its_document_too() {
             ("any other path is put back", put_back),
             ("what the user says later wins", yields),
             ("so does what is only kept for later", yields_unproved),
+            ("quick edits of one caller are nobody else's", in_a_row),
             ("the gateway writes for the agent", by_its_hand),
         ],
     );
@@ -160,6 +162,27 @@ fn yields_unproved(instance: &mut Instance) {
     wait("the user's word is in force", || {
         enabled(instance) == Some(json!(true)) && owner(instance, PATH) == "user"
     });
+}
+
+fn in_a_row(instance: &mut Instance) {
+    let foreign = |instance: &Instance| instance.config()["drift"]["count"].as_u64().unwrap();
+    let before = foreign(instance);
+    for round in 0..4 {
+        for value in [true, false, round % 2 == 0] {
+            let user = format!(
+                "{{ plugins: {{ entries: {{ \"memory-core\": {{ enabled: {value} }} }} }} }}"
+            );
+            let answer = instance.put_user(&user, "none");
+            assert!(answer.status < 300, "{}", answer.body);
+            std::thread::sleep(Duration::from_millis(100 + 250 * round));
+        }
+        let last = json!(round % 2 == 0);
+        wait("the last word is in force", || {
+            enabled(instance) == Some(last.clone()) && owner(instance, PATH) == "user"
+        });
+    }
+    instance.settled(LONG);
+    assert_eq!(foreign(instance), before, "the agent's own writes");
 }
 
 fn by_its_hand(instance: &mut Instance) {
