@@ -29,7 +29,7 @@ pub struct Limits {
     pub exited_after: Duration,
     /// What belongs to a session or a sandbox that is gone is kept for so long (15 min).
     ///
-    /// An answer of the gateway that is older is no answer.
+    /// An answer of the gateway that is older, and older than 5 min, is no answer.
     pub orphan_grace: Duration,
     /// A sandbox is left alone for so long after it was made: the gateway may be at it (2 min).
     pub creating_grace: Duration,

@@ -69,9 +69,13 @@ pub fn full_of_live(
     step == Step::Critical && removals.is_empty() && inventory.sandboxes.values().any(is_live)
 }
 
+/// An answer of the gateway holds at least for so long, however short the grace of what it no longer names:
+/// what it calls active is live.
+const ANSWER: Duration = Duration::from_secs(5 * 60);
+
 /// Whether an answer of the gateway is still one.
 pub(crate) fn is_fresh(sessions: &Sessions, limits: &Limits, now: Moment) -> bool {
-    now.since(sessions.asked()) < limits.orphan_grace
+    now.since(sessions.asked()) < limits.orphan_grace.max(ANSWER)
 }
 
 /// The limits of sandboxes at one step.

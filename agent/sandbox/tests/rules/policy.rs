@@ -228,7 +228,7 @@ fn what_is_live_is_kept_by_every_rule_at_every_step() {
         max_count: Some(0),
         max_per_scope: Some(0),
         exited_after: Duration::ZERO,
-        orphan_grace: 15 * MINUTE,
+        orphan_grace: Duration::ZERO,
         creating_grace: Duration::ZERO,
         ..Limits::default()
     };
