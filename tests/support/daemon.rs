@@ -271,7 +271,10 @@ impl Daemon {
         ];
         fs::write(at("daemon.json"), "{}").unwrap();
         let arguments = arguments.map(|(flag, value)| format!("{flag}={value}"));
-        self.launch("dockerd", &arguments.each_ref().map(String::as_str))
+        // In a network namespace of its own: its bridges are gone with it, however it ends.
+        let mut words = vec!["--net", "--", "dockerd"];
+        words.extend(arguments.iter().map(String::as_str));
+        self.launch("unshare", &words)
     }
 
     fn launch(&self, program: &str, arguments: &[&str]) -> Process {

@@ -85,8 +85,11 @@ impl Daemon {
         let pid = self.folder.path().join("pid");
         // What a killed daemon left behind.
         let _ = fs::remove_file(&pid);
-        let mut command = Command::new(program(self.version));
+        // In a network namespace of its own: its bridges are gone with it, however it ends.
+        let mut command = Command::new("unshare");
         command
+            .args(["--net", "--"])
+            .arg(program(self.version))
             .arg("-H")
             .arg(format!("unix://{}", self.socket().display()))
             .arg("--data-root")
