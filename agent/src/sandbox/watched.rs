@@ -27,12 +27,14 @@ impl Watched {
         }
     }
 
-    /// Lasts until the document in force is another one; for ever where nobody owns one any more.
-    pub(super) async fn changed(&self) {
+    /// Lasts until the document in force is another one than at this call; for ever where nobody owns one any more.
+    pub(super) fn changed(&self) -> impl Future<Output = ()> + use<> {
         let mut news = self.document.news();
         let before = news.borrow().sha256.clone();
-        if news.wait_for(|view| view.sha256 != before).await.is_err() {
-            std::future::pending::<()>().await;
+        async move {
+            if news.wait_for(|view| view.sha256 != before).await.is_err() {
+                std::future::pending::<()>().await;
+            }
         }
     }
 
