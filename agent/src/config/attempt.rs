@@ -102,6 +102,17 @@ impl Attempt {
             .any(|change| change.reload == Reload::Restart)
     }
 
+    /// What the one who proves it has to know. Whether it restarts the gateway is known once that was asked.
+    pub(super) fn change(&self, revive: bool) -> Change {
+        Change {
+            document: Arc::clone(&self.document),
+            paths: self.paths.clone(),
+            requires_restart: self.requires_restart(),
+            revive,
+            hollow: self.hollow,
+        }
+    }
+
     /// The report of this change with such an outcome.
     pub(super) fn report(&self, outcome: Outcome, reason: Option<String>) -> ApplyReport {
         ApplyReport {
@@ -232,13 +243,7 @@ impl Engine {
         let mut attempt = self.attempt_for(candidate.evaluation, candidate.set, &generation.actor);
         attempt.number = Some(generation.number);
         attempt.restores = generation.restores;
-        let change = Change {
-            document: Arc::clone(&attempt.document),
-            paths: Vec::new(),
-            requires_restart: false,
-            revive: self.revive,
-            hollow: false,
-        };
+        let change = attempt.change(self.revive);
         self.attempt = Some(attempt);
         self.state(ConfigState::Proving);
         let gateway = Arc::clone(&self.gateway);

@@ -9,10 +9,9 @@ use config_merge::LayerName;
 
 use super::Error;
 use super::attempt::Undo;
-use super::choose::recalled;
+use super::choose::{lenient, recalled};
 use super::document::{Document, Evaluation};
 use super::engine::{Engine, Written};
-use super::gateway::Change;
 use super::ledger::{Entry, Generation, LayerSet};
 use super::resolve::Resolved;
 use super::source::Readings;
@@ -140,13 +139,7 @@ impl Engine {
         let mut attempt = self.attempt_for(evaluation, newest.set, &newest.actor);
         attempt.number = Some(newest.number);
         attempt.restores = newest.restores;
-        let change = Change {
-            document: std::sync::Arc::clone(&attempt.document),
-            paths: Vec::new(),
-            requires_restart: false,
-            revive: false,
-            hollow: attempt.hollow,
-        };
+        let change = attempt.change(false);
         self.attempt = Some(attempt);
         let trial = self.gateway.begin(change).await;
         self.prove(trial);
@@ -175,13 +168,15 @@ impl Engine {
     /// Whether the layers ask for another port, which a gateway takes only as a new process: then the
     /// candidate goes first, as long as no process is there.
     async fn moves_port(&mut self, good: &Evaluation, resolved: &Resolved) -> bool {
-        let candidate = recalled(&self.store, &resolved.set).filter(|_| resolved.fatal.is_empty());
-        let Some(candidate) = candidate.map(|candidate| candidate.document) else {
+        let merged = lenient(&self.store, &resolved.set);
+        let Ok(Ok(candidate)) = merged.map(|merged| merged.map(|candidate| candidate.document))
+        else {
             return false;
         };
         let port = |document: &Document| document.value.pointer("/gateway/port").cloned();
         let failed = self.store.ledger().quarantine_of(&candidate.sha256, None);
-        port(&candidate) != port(&good.document)
+        resolved.fatal.is_empty()
+            && port(&candidate) != port(&good.document)
             && failed.is_none()
             && !self.gateway.is_alive(&good.document).await
     }
@@ -235,13 +230,7 @@ impl Engine {
     ) -> Result<(), Error> {
         let mut attempt = self.attempt_for(evaluation, set.clone(), "boot");
         attempt.restores = restores;
-        let change = Change {
-            document: std::sync::Arc::clone(&attempt.document),
-            paths: attempt.paths.clone(),
-            requires_restart: false,
-            revive: false,
-            hollow: attempt.hollow,
-        };
+        let change = attempt.change(false);
         self.attempt = Some(attempt);
         self.record()?;
         // The report names the generation, which has its number only now.

@@ -7,7 +7,7 @@ use agent_api::{ConfigState, Outcome, Proof, Reload};
 use super::Error;
 use super::attempt::{Step, Until};
 use super::engine::Engine;
-use super::gateway::{Change, Check, Health, Issue, Purpose, Trial, Verdict};
+use super::gateway::{Check, Health, Issue, Purpose, Trial, Verdict};
 use super::ledger::Entry;
 use super::view::{blamed, text};
 
@@ -19,17 +19,11 @@ impl Engine {
             return Ok(());
         };
         let gateway = Arc::clone(&self.gateway);
-        let (document, paths) = (Arc::clone(&attempt.document), attempt.paths.clone());
-        let (revive, hollow) = (self.revive, attempt.hollow);
+        let mut change = attempt.change(self.revive);
         self.work = Some(Box::pin(async move {
-            let reloads = gateway.reload_kinds(&paths).await;
-            let change = Change {
-                document: Arc::clone(&document),
-                paths,
-                requires_restart: reloads.contains(&Reload::Restart),
-                revive,
-                hollow,
-            };
+            let document = Arc::clone(&change.document);
+            let reloads = gateway.reload_kinds(&change.paths).await;
+            change.requires_restart = reloads.contains(&Reload::Restart);
             // In this order: a check that passes has shown what is in the gateway's file before the write.
             let check = gateway.check(&document, Purpose::Apply).await;
             let trial = gateway.begin(change).await;

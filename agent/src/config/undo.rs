@@ -10,9 +10,9 @@ use jiff::Timestamp;
 use super::Error;
 use super::attempt::{Attempt, Step, Undo, Waiter};
 use super::choose::{lenient, recalled};
-use super::document::{Evaluation, says_the_same};
+use super::document::{Document, Evaluation, says_the_same};
 use super::engine::Engine;
-use super::gateway::{Change, Issue};
+use super::gateway::Issue;
 use super::ledger::{Entry, Generation, Held, LayerSet, Quarantine, UserLayer};
 use super::view::changes;
 
@@ -109,13 +109,7 @@ impl Engine {
             restores: good.number,
         });
         attempt.waiters = waiters;
-        let change = Change {
-            document: Arc::clone(&attempt.document),
-            paths: attempt.paths.clone(),
-            requires_restart: attempt.requires_restart(),
-            revive: self.revive,
-            hollow: attempt.hollow,
-        };
+        let change = attempt.change(self.revive);
         self.attempt = Some(attempt);
         self.tell_undo();
         let gateway = Arc::clone(&self.gateway);
@@ -156,8 +150,9 @@ impl Engine {
     ) -> Attempt {
         let before = self.current();
         let (changes, paths) = changes(before.as_ref(), &evaluation);
-        let hollow =
-            before.is_some_and(|before| says_the_same(&before.value, &evaluation.document.value));
+        let same = |before: Document| says_the_same(&before.value, &evaluation.document.value);
+        // Where nothing changes at all there is a hash to wait for.
+        let hollow = !paths.is_empty() && before.is_some_and(same);
         Attempt {
             set,
             document: Arc::new(evaluation.document),
