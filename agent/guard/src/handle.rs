@@ -9,6 +9,7 @@ use hyper::{
     body::Incoming,
     header::{self, HeaderValue},
 };
+use serde::de::DeserializeOwned;
 use tokio::{sync::watch, time::timeout};
 
 use crate::{
@@ -18,7 +19,7 @@ use crate::{
     containers,
     create::Rules,
     execs::{self, Execs},
-    images,
+    images, lookup,
     metrics::{Label, Verdict},
     networks,
     query::Query,
@@ -66,6 +67,19 @@ pub(crate) struct Context {
 }
 
 impl Context {
+    /// Asks the daemon for something that is there, and reads it; any other answer is passed on as a refusal.
+    pub(crate) async fn read<T: DeserializeOwned>(
+        &self,
+        path: impl Into<String>,
+    ) -> Result<T, Refusal> {
+        let call = Call::get(self.version, path);
+        let (status, body) = self.guard.upstream.ask(call).await?;
+        if status != StatusCode::OK {
+            return Err(Refusal::Said(status, body));
+        }
+        lookup::read(&body)
+    }
+
     /// Sends a call, and hands the daemon's answer on as it comes.
     pub(crate) async fn pass(&self, mut call: Call) -> Reply {
         if let Some(accept) = &self.accept {

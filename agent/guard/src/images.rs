@@ -9,7 +9,6 @@ use crate::{
     Allowance,
     answer::{self, Body},
     handle::{Context, Reply},
-    lookup,
     query::Query,
     refusal::Refusal,
     upstream::Call,
@@ -128,12 +127,7 @@ pub(crate) async fn list(context: &Context) -> Reply {
     )?;
     let mut query = context.query.clone();
     query.set("filters", filters.write());
-    let call = Call::get(context.version, query.behind("/images/json"));
-    let (status, body) = context.guard.upstream.ask(call).await?;
-    if status != StatusCode::OK {
-        return Err(Refusal::Said(status, body));
-    }
-    let mut images: Vec<Value> = lookup::read(&body)?;
+    let mut images: Vec<Value> = context.read(query.behind("/images/json")).await?;
     let known = context.guard.limits().images;
     images.retain_mut(|image| keep_ours(image, &known));
     Ok(answer::json(
@@ -153,15 +147,7 @@ pub(crate) async fn inspect(context: &Context, name: &str) -> Reply {
         return Err(absent());
     }
     let path = context.query.behind(&format!("/images/{name}/json"));
-    let (status, body) = context
-        .guard
-        .upstream
-        .ask(Call::get(context.version, path))
-        .await?;
-    if status != StatusCode::OK {
-        return Err(Refusal::Said(status, body));
-    }
-    let mut image: Value = lookup::read(&body)?;
+    let mut image: Value = context.read(path).await?;
     if !keep_ours(&mut image, &known) {
         return Err(absent());
     }

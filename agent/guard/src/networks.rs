@@ -100,12 +100,7 @@ pub(crate) async fn list(context: &Context) -> Reply {
     let filters = Filters::read(context.query.get("filters"), &["name", "id", "driver"])?;
     let mut query = context.query.clone();
     query.set("filters", filters.write());
-    let call = Call::get(context.version, query.behind("/networks"));
-    let (status, body) = context.guard.upstream.ask(call).await?;
-    if status != StatusCode::OK {
-        return Err(Refusal::Said(status, body));
-    }
-    let mut networks: Vec<Value> = lookup::read(&body)?;
+    let mut networks: Vec<Value> = context.read(query.behind("/networks")).await?;
     networks.retain_mut(|network| keep(network, &context.guard.settings.networks));
     Ok(answer::json(
         StatusCode::OK,

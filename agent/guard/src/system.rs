@@ -7,7 +7,6 @@ use crate::{
     ApiVersion, answer,
     filters::Filters,
     handle::{Context, Reply},
-    lookup,
     refusal::Refusal,
     upstream::Call,
 };
@@ -88,15 +87,7 @@ fn clamp(told: &mut Map<String, Value>, newest: ApiVersion) {
 
 async fn object(context: &Context, path: &str) -> Result<Map<String, Value>, Refusal> {
     context.query.only(&[])?;
-    let (status, body) = context
-        .guard
-        .upstream
-        .ask(Call::get(context.version, path))
-        .await?;
-    if status != StatusCode::OK {
-        return Err(Refusal::Said(status, body));
-    }
-    lookup::read(&body)
+    context.read(path).await
 }
 
 /// `events` of our containers, and of nothing else.
