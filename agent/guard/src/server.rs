@@ -1,10 +1,9 @@
 //! The loop that accepts, and everything that hangs on it.
 
-use std::{convert::Infallible, path::Path, pin::pin, sync::Arc, time::Duration};
+use std::{convert::Infallible, path::Path, sync::Arc, time::Duration};
 
-use hyper::{server::conn::http1, service::service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
-use service::Drain;
+use hyper::service::service_fn;
+use service::{ConversationSettings, Drain, converse};
 use tokio::{
     net::UnixStream,
     sync::{OwnedSemaphorePermit, Semaphore, mpsc::Receiver, watch},
@@ -22,10 +21,11 @@ use crate::{
     upstream::Upstream,
 };
 
-/// The longest wait for a whole request head, and for the next request.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
-/// Bytes of a request head.
-const HEAD: usize = 32 * 1024;
+/// How much is taken of a request head, and how long it, or the next request, is waited for.
+const HEADS: ConversationSettings = ConversationSettings {
+    header_timeout: Duration::from_secs(30),
+    max_header_bytes: 32 * 1024,
+};
 /// The wait after the kernel gave no connection, for instance because files are used up.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 /// Streams and execs that wait to be taken by the loop.
@@ -83,7 +83,7 @@ impl Guard {
             tokio::select! {
                 () = drain.signalled() => break,
                 (stream, seat) = accept(&self.socket, &seats) => {
-                    connections.spawn(converse(stream, seat, self.shared.clone(), drain.clone()));
+                    connections.spawn(serve(stream, seat, self.shared.clone(), drain.clone()));
                 }
                 Some(task) = self.handed_in.recv() => {
                     tasks.spawn(task);
@@ -114,33 +114,17 @@ async fn accept(
     }
 }
 
-async fn converse(
+async fn serve(
     stream: UnixStream,
     seat: Option<OwnedSemaphorePermit>,
     shared: Arc<Shared>,
     drain: Drain,
 ) {
-    let service = service_fn(move |request| {
+    let answers = service_fn(move |request| {
         let shared = shared.clone();
         async move { Ok::<_, Infallible>(handle::answer(shared, request).await) }
     });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIMEOUT)
-        .max_buf_size(HEAD)
-        .serve_connection(TokioIo::new(stream), service)
-        .with_upgrades();
-    let mut connection = pin!(connection);
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = drain.signalled() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-    };
-    if let Err(error) = ended {
-        tracing::debug!(%error, "a connection of the gateway ended early");
-    }
+    converse(stream, answers, HEADS, drain).await;
     drop(seat);
 }
 

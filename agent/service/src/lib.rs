@@ -7,6 +7,7 @@
 
 mod bearer;
 mod certificates;
+mod conversation;
 mod drain;
 mod error;
 mod listener;
@@ -22,6 +23,7 @@ mod tokens;
 
 pub use bearer::{Bearer, Caller};
 pub use certificates::Certificates;
+pub use conversation::{ConversationSettings, converse};
 pub use drain::Drain;
 pub use error::Error;
 pub use listener::{Listener, ListenerSettings};

@@ -2,18 +2,12 @@
 
 use std::{
     net::SocketAddr,
-    pin::pin,
     time::{Duration, Instant},
 };
 
 use axum::Router;
-use hyper::server::conn::http1;
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    service::TowerToHyperService,
-};
+use hyper_util::service::TowerToHyperService;
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     task::JoinSet,
     time::{sleep, timeout},
@@ -21,7 +15,7 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 
 use crate::{
-    Certificates, Drain, Error,
+    Certificates, ConversationSettings, Drain, Error, converse,
     peers::{Peers, Seat},
 };
 
@@ -123,12 +117,17 @@ impl Listener {
         let settings = self.settings.clone();
         async move {
             let _seat = seat;
+            let answers = TowerToHyperService::new(router);
+            let heads = ConversationSettings {
+                header_timeout: settings.header_timeout,
+                max_header_bytes: settings.max_header_bytes,
+            };
             let Some(tls) = tls else {
-                return converse(stream, router, settings, drain).await;
+                return converse(stream, answers, heads, drain).await;
             };
             let handshake = TlsAcceptor::from(tls).accept(stream);
             match timeout(settings.header_timeout, handshake).await {
-                Ok(Ok(stream)) => converse(stream, router, settings, drain).await,
+                Ok(Ok(stream)) => converse(stream, answers, heads, drain).await,
                 Ok(Err(error)) => tracing::debug!(%error, "no TLS handshake"),
                 Err(_) => tracing::debug!("TLS handshake took too long"),
             }
@@ -149,29 +148,6 @@ async fn accept(socket: &TcpListener) -> (TcpStream, SocketAddr) {
                 sleep(ACCEPT_RETRY).await;
             }
         }
-    }
-}
-
-async fn converse<S>(stream: S, router: Router, settings: ListenerSettings, drain: Drain)
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(settings.header_timeout)
-        .max_buf_size(settings.max_header_bytes.max(8 * 1024))
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
-        .with_upgrades();
-    let mut connection = pin!(connection);
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = drain.signalled() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-    };
-    if let Err(error) = ended {
-        tracing::debug!(%error, "a connection ended early");
     }
 }
 
