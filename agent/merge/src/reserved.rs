@@ -139,25 +139,27 @@ impl Search<'_> {
         match value {
             Value::Object(map) => {
                 for (key, value) in map {
-                    self.path.push(key);
-                    match reason(self.layer, key) {
-                        Some(reason) => self.tell(child, reason),
-                        None => self.visit(value, child),
-                    }
-                    self.path.pop();
-                    child = self.positions.after(child);
+                    child = self.enter(key, reason(self.layer, key), value, child);
                 }
             }
             Value::Array(items) => {
                 for (index, item) in items.iter().enumerate() {
-                    self.path.push(&index.to_string());
-                    self.visit(item, child);
-                    self.path.pop();
-                    child = self.positions.after(child);
+                    child = self.enter(&index.to_string(), None, item, child);
                 }
             }
             _ => {}
         }
+    }
+
+    /// Looks at one child, and tells where the next one is.
+    fn enter(&mut self, key: &str, reason: Option<Reason>, value: &Value, at: usize) -> usize {
+        self.path.push(key);
+        match reason {
+            Some(reason) => self.tell(at, reason),
+            None => self.visit(value, at),
+        }
+        self.path.pop();
+        self.positions.after(at)
     }
 
     fn tell(&mut self, at: usize, (message, cure): Reason) {

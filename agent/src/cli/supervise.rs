@@ -73,7 +73,7 @@ fn user(given: &Given) -> Option<RunAs> {
 
 /// The child's Docker is the guard, on a socket that is the child's where no setting says otherwise.
 pub(super) fn guarded(child: &mut Settings, guard: &mut guard::Settings) {
-    let mut host = std::ffi::OsString::from("unix://");
+    let mut host = OsString::from("unix://");
     host.push(absolute(&guard.listen));
     child.env.push(("DOCKER_HOST".into(), host));
     if let (

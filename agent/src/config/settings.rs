@@ -51,3 +51,26 @@ pub struct Settings {
     /// The gateway's version, where the chart passes it.
     pub gateway_version: Option<String>,
 }
+
+#[cfg(test)]
+impl Settings {
+    /// For tests: everything below a directory, no layer, no patience.
+    pub fn beneath(dir: &std::path::Path) -> Self {
+        Self {
+            layers: BTreeMap::new(),
+            locks: None,
+            document: dir.join("openclaw.json"),
+            mode: 0o600,
+            owner: None,
+            state: dir.join("state"),
+            drift: Drift::Enforce,
+            read_only: false,
+            shared_paths: Vec::new(),
+            probation: Duration::ZERO,
+            absent: Duration::ZERO,
+            quiet: Duration::ZERO,
+            poll: Duration::ZERO,
+            gateway_version: None,
+        }
+    }
+}

@@ -204,26 +204,12 @@ pub fn missing(layer: LayerName, path: &Path) -> ProblemView {
 mod tests {
     use super::*;
     use crate::config::resolve::Resolved;
-    use crate::config::settings::Drift;
     use crate::config::store::Store;
-    use std::time::Duration;
 
     fn settings(dir: &Path) -> Settings {
         Settings {
             layers: BTreeMap::from([(LayerName::User, dir.join("user"))]),
-            locks: None,
-            document: dir.join("openclaw.json"),
-            mode: 0o644,
-            owner: None,
-            state: dir.join("state"),
-            drift: Drift::Enforce,
-            read_only: false,
-            shared_paths: Vec::new(),
-            probation: Duration::ZERO,
-            absent: Duration::ZERO,
-            quiet: Duration::ZERO,
-            poll: Duration::ZERO,
-            gateway_version: None,
+            ..Settings::beneath(dir)
         }
     }
 

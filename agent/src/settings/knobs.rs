@@ -36,11 +36,8 @@ const fn many(
     help: &'static str,
 ) -> Knob {
     Knob {
-        name,
-        value,
-        default,
-        help,
         many: true,
+        ..knob(name, value, default, help)
     }
 }
 

@@ -13,7 +13,7 @@ mod past;
 mod telling;
 mod view;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::future::pending;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -138,7 +138,6 @@ pub struct Keeper {
     gateway: Arc<dyn Gateway>,
     activity: Option<Activity>,
     settings: KeeperSettings,
-    limits: Limits,
     image_settings: Arc<ImageSettings>,
     metrics: Metrics,
     clock: Clock,
@@ -151,7 +150,6 @@ pub struct Keeper {
     pruner: Arc<Pruner>,
     stuck: Stuck,
     images: Images,
-    wanted: Option<BTreeSet<String>>,
     version: Option<EngineVersion>,
     daemon: Daemon,
     step: Step,
@@ -214,7 +212,6 @@ impl Keeper {
             engine: parts.engine,
             gateway: parts.gateway,
             activity: parts.activity,
-            limits: settings.limits.clone(),
             image_settings: Arc::new(settings.images.clone()),
             settings,
             metrics: parts.metrics,
@@ -228,7 +225,6 @@ impl Keeper {
             pruner: Arc::new(pruner),
             stuck: Stuck::default(),
             images: Images::default(),
-            wanted: None,
             version: None,
             daemon: Daemon::Unknown,
             step: Step::Normal,
@@ -389,9 +385,9 @@ impl Keeper {
             self.apply(Change::Seen { asked, found });
         }
         if let Some(activity) = &self.activity {
-            self.inventory.hear(activity, &self.limits);
+            self.inventory.hear(activity, &self.settings.limits);
         }
-        let why = spared(&self.inventory, &self.limits, &check.removal, now);
+        let why = spared(&self.inventory, &self.settings.limits, &check.removal, now);
         if let (None, Target::Container(id)) = (why, &check.removal.target) {
             self.follower.leaves(*id);
         }
@@ -400,7 +396,8 @@ impl Keeper {
     }
 
     fn ensure_images(&mut self) {
-        let names = self.wanted.as_ref().unwrap_or(&self.settings.images.names);
+        let wanted = &self.settings.limits.images.wanted;
+        let names = wanted.as_ref().unwrap_or(&self.settings.images.names);
         let is_other = !self.images.known.keys().eq(names.iter());
         let is_due = is_other || self.images.is_due(self.clock.now());
         if self.ensuring.is_none() && is_due && self.refusal().is_none() {

@@ -96,8 +96,7 @@ impl Keeper {
             images,
         } = gathered;
         self.apply(Change::Sessions(sessions));
-        self.wanted = images;
-        self.limits.images.wanted.clone_from(&self.wanted);
+        self.settings.limits.images.wanted = images;
         self.read_disk();
         if let Some(error) = self.refusal() {
             answer(order.reply, Err(error));
@@ -127,9 +126,15 @@ impl Keeper {
     fn decided(&mut self, order: &Order) -> PassReport {
         let now = self.clock.now();
         if let Some(activity) = &self.activity {
-            self.inventory.hear(activity, &self.limits);
+            self.inventory.hear(activity, &self.settings.limits);
         }
-        let mut decided = decide(&self.inventory, &self.limits, order.request, self.step, now);
+        let mut decided = decide(
+            &self.inventory,
+            &self.settings.limits,
+            order.request,
+            self.step,
+            now,
+        );
         self.stuck
             .keep(decided.iter().map(|removal| &removal.target));
         decided.retain(|removal| {
@@ -150,7 +155,13 @@ impl Keeper {
             failed: Vec::new(),
             failures: 0,
             bytes_freed: 0,
-            full_of_live: full_of_live(&self.inventory, &self.limits, self.step, &decided, now),
+            full_of_live: full_of_live(
+                &self.inventory,
+                &self.settings.limits,
+                self.step,
+                &decided,
+                now,
+            ),
             decided,
         }
     }
@@ -174,7 +185,7 @@ impl Keeper {
         };
         let sandbox = self.inventory.sandboxes.get(id);
         let is_up = sandbox.is_some_and(|sandbox| sandbox.state.is_up());
-        is_up && now.since(self.started) < self.limits.live_after
+        is_up && now.since(self.started) < self.settings.limits.live_after
     }
 
     pub(super) fn carried(&mut self, carried: Carried) {
@@ -315,7 +326,7 @@ impl Keeper {
         };
         let before = self.step;
         if let Some(disk) = &disk {
-            self.step = crate::next(before, disk, &self.limits.watermarks);
+            self.step = crate::next(before, disk, &self.settings.limits.watermarks);
         }
         self.metrics.disk_read(disk.as_ref(), self.step);
         if self.inventory.disk != disk {

@@ -81,12 +81,17 @@ impl Keeper {
         self.published = Instant::now();
         let now = self.clock.now();
         if let Some(activity) = &self.activity {
-            self.inventory.hear(activity, &self.limits);
+            self.inventory.hear(activity, &self.settings.limits);
         }
         let inventory = &self.inventory;
         self.metrics.shows(inventory.sandboxes.values(), now);
         let shown = |sandbox: &Sandbox| Shown {
-            live: live(sandbox, inventory.sessions.as_ref(), &self.limits, now),
+            live: live(
+                sandbox,
+                inventory.sessions.as_ref(),
+                &self.settings.limits,
+                now,
+            ),
             sandbox: sandbox.clone(),
         };
         self.view.send_replace(View {

@@ -190,11 +190,10 @@ fn refused_user(problems: Vec<ProblemView>) -> LayerView {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Drift, Settings};
+    use crate::config::Settings;
     use serde_json::json;
     use std::collections::BTreeMap;
     use std::path::Path;
-    use std::time::Duration;
 
     fn settings(dir: &Path) -> Settings {
         let path = |name: &str| dir.join(name);
@@ -204,18 +203,7 @@ mod tests {
                 (LayerName::User, path("user.json5")),
             ]),
             locks: Some(path("locks.json5")),
-            document: path("openclaw.json"),
-            mode: 0o600,
-            owner: None,
-            state: path("state"),
-            drift: Drift::Enforce,
-            read_only: false,
-            shared_paths: Vec::new(),
-            probation: Duration::ZERO,
-            absent: Duration::ZERO,
-            quiet: Duration::ZERO,
-            poll: Duration::ZERO,
-            gateway_version: None,
+            ..Settings::beneath(dir)
         }
     }
 

@@ -24,7 +24,7 @@ use crate::config::gateway::{
     Change, Check, Gateway, Handed, Health, Issue, Presence, Purpose, Reloaded, Still, Trial,
     Verdict,
 };
-use crate::config::{self, Document, Drift, Engine, Metrics, Settings, Store};
+use crate::config::{self, Document, Engine, Metrics, Settings, Store};
 use crate::gateway::Protection;
 use crate::http::decode::BodyTime;
 use crate::http::routes::api_within;
@@ -194,18 +194,11 @@ impl Stage {
                 (LayerName::User, path("user.json5")),
             ]),
             locks: Some(path("locks.json5")),
-            document: path("openclaw.json"),
-            mode: 0o600,
-            owner: None,
-            state: path("state"),
-            drift: Drift::Enforce,
-            read_only: false,
-            shared_paths: Vec::new(),
             probation: Duration::from_millis(10),
             absent: Duration::from_secs(300),
             quiet: Duration::from_millis(10),
             poll: Duration::from_secs(30),
-            gateway_version: None,
+            ..Settings::beneath(dir.path())
         };
         let registry = Registry::new();
         let readiness = Readiness::new();
