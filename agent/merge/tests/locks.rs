@@ -1,11 +1,14 @@
 //! No bound layer gets past a lock or a bound, in any way that there is.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod stage;
+
 use config_merge::{
     KeyPath, Layer, LayerName, Pattern, ProblemKind, Rules, Source, merge, merge_lenient,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use stage::{layer, rules, source};
 
 const LOCKS: &str = "{
   locks: ['gateway.*', 'secrets', 'agents.entries.*.sandbox.mode', 'list.*.locked',
@@ -25,21 +28,6 @@ const BASE: &str = "{
   list: [{ a: 1 }, { locked: 1 }, { b: 2 }],
   other: { port: 1, mode: 'off' },
 }";
-
-fn source(file: &str, text: &str) -> Source {
-    Source {
-        file: file.to_owned(),
-        bytes: text.as_bytes().to_vec(),
-    }
-}
-
-fn layer(name: LayerName, file: &str, text: &str) -> Layer {
-    Layer::parse(name, &[source(file, text)]).unwrap()
-}
-
-fn rules(text: &str) -> Rules {
-    Rules::parse(&source("locks.json5", text)).unwrap()
-}
 
 /// Merges a user file over the base: what the strict merge refuses, by kind and path.
 fn refused(file: &str, text: &str) -> Vec<(ProblemKind, String)> {

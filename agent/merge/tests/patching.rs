@@ -1,22 +1,10 @@
 //! What an RFC 6902 file of a layer may leave behind, and where it is told.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use config_merge::{Layer, LayerName, ProblemKind, Rules, Source, merge};
+mod stage;
 
-fn source(file: &str, text: &str) -> Source {
-    Source {
-        file: file.to_owned(),
-        bytes: text.as_bytes().to_vec(),
-    }
-}
-
-fn layer(name: LayerName, file: &str, text: &str) -> Layer {
-    Layer::parse(name, &[source(file, text)]).unwrap()
-}
-
-fn rules(text: &str) -> Rules {
-    Rules::parse(&source("locks.json5", text)).unwrap()
-}
+use config_merge::{LayerName, ProblemKind, Rules, merge};
+use stage::{layer, rules};
 
 #[test]
 fn a_breach_stands_at_the_operation_that_brings_it() {
