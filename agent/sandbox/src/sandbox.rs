@@ -1,6 +1,7 @@
 //! A sandbox: what the daemon shows of a container that carries the label, and what we know beyond that.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::{ExecId, Id, Kept, Moment, Scope, Sessions};
 
@@ -160,8 +161,8 @@ pub struct Found {
 /// A sandbox of the inventory.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sandbox {
-    /// What does not change.
-    pub facts: Facts,
+    /// What does not change, kept once however often it is shown.
+    pub facts: Arc<Facts>,
     /// Its state.
     pub state: State,
     /// When it was made; once known, never moved.
@@ -187,7 +188,7 @@ impl Sandbox {
         Self {
             ended: end(&found, created, now),
             execs: found.execs.into_iter().map(|exec| (exec, asked)).collect(),
-            facts: found.facts,
+            facts: Arc::new(found.facts),
             state: found.state,
             created,
             last_active: kept.last_active.clamp(created, now),
@@ -220,7 +221,10 @@ impl Sandbox {
         let mut sandbox = Self {
             ended: end(&found, lived, now),
             execs,
-            facts: found.facts,
+            facts: match *self.facts == found.facts {
+                true => self.facts,
+                false => Arc::new(found.facts),
+            },
             state: found.state,
             seen: asked,
             ..self

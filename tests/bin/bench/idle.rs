@@ -3,10 +3,15 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-use support::{Instance, Pod, agent_binary, newest};
+use support::{Daemon, DaemonVersion, Instance, Pod, agent_binary, newest};
 
 use crate::figure::Figure;
 use crate::rounds::Rounds;
+use crate::sandboxes::{Fleet, OURS, Stage, daemon_arguments};
+
+const ALONE: &str = "agent idle beside the gateway";
+
+const SANDBOXES: usize = 20;
 
 /// How long after the last change it may still tidy up.
 const SETTLE: Duration = Duration::from_secs(15);
@@ -21,39 +26,74 @@ struct Counted {
 /// Measures the rows.
 pub fn measure(rounds: Rounds) -> Vec<Figure> {
     let instance = Instance::sidecar(Pod::new(), newest(), &[]);
-    std::thread::sleep(SETTLE);
     let pid = instance.agent.pid();
+    let work = work(ALONE, pid, rounds);
+    let alone = private(pid);
+    let _neighbour = neighbour(&instance);
+    let memory = [
+        figure(ALONE, "private memory", alone / 1024.0, "MiB")
+            .at_most(4.5)
+            .note(format!(
+                "{:.2} MiB where another agent runs, with which it shares its text",
+                private(pid) / 1024.0
+            )),
+        figure(
+            ALONE,
+            "anonymous memory",
+            memory(pid, "Anonymous") / 1024.0,
+            "MiB",
+        )
+        .at_most(1.5),
+    ];
+    memory.into_iter().chain(work).collect()
+}
+
+/// Measures the rows with sandboxes that run and do nothing.
+pub fn with_sandboxes(rounds: Rounds) -> Vec<Figure> {
+    let daemon = Daemon::start(DaemonVersion::Newest);
+    daemon.load_sandbox_image();
+    let pod = Pod::new();
+    let arguments = daemon_arguments(&pod, &daemon);
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let instance = Instance::sidecar(pod, newest(), &arguments);
+    let fleet = Fleet::new(&daemon.socket());
+    fleet.make(OURS, SANDBOXES, Stage::Running);
+    let pid = instance.agent.pid();
+    let stage = format!("agent idle with {SANDBOXES} sandboxes running");
+    let work = work(&stage, pid, rounds);
+    let memory = [
+        figure(&stage, "private memory", private(pid) / 1024.0, "MiB"),
+        figure(
+            &stage,
+            "anonymous memory",
+            memory(pid, "Anonymous") / 1024.0,
+            "MiB",
+        ),
+    ];
+    memory.into_iter().chain(work).collect()
+}
+
+/// How often it woke, and for how long.
+fn work(stage: &str, pid: i32, rounds: Rounds) -> [Figure; 2] {
+    std::thread::sleep(SETTLE);
     let before = count(pid);
     std::thread::sleep(rounds.idle());
     let after = count(pid);
     let seconds = (after.at - before.at).as_secs_f64();
     let wakeups = (after.switches - before.switches) as f64 / seconds;
     let share = (after.nanoseconds - before.nanoseconds) as f64 / 1e9 / seconds;
-    let alone = private(pid);
-    let _neighbour = neighbour(&instance);
-    vec![
-        figure("private memory", alone / 1024.0, "MiB")
-            .at_most(4.5)
-            .note(format!(
-                "{:.2} MiB where another agent runs, with which it shares its text",
-                private(pid) / 1024.0
-            )),
-        figure("anonymous memory", memory(pid, "Anonymous") / 1024.0, "MiB").at_most(1.5),
-        figure("wakeups", wakeups, "/s")
+    [
+        figure(stage, "wakeups", wakeups, "/s")
             .at_most(1.0)
             .note(format!("over {seconds:.0} s, all threads")),
-        figure("CPU", share * 1e6, "ppm")
+        figure(stage, "CPU", share * 1e6, "ppm")
             .at_most(50.0)
             .note("of one core"),
     ]
 }
 
-fn figure(what: &str, value: f64, unit: &'static str) -> Figure {
-    Figure::new(
-        format!("agent idle beside the gateway: {what}"),
-        value,
-        unit,
-    )
+fn figure(stage: &str, what: &str, value: f64, unit: &'static str) -> Figure {
+    Figure::new(format!("{stage}: {what}"), value, unit)
 }
 
 /// Another agent that is started from the same file, as on a node that runs many pods of one image.
@@ -68,7 +108,8 @@ fn neighbour(instance: &Instance) -> Instance {
     neighbour
 }
 
-fn private(pid: i32) -> f64 {
+/// What is its own alone, in KiB.
+pub fn private(pid: i32) -> f64 {
     memory(pid, "Private_Clean") + memory(pid, "Private_Dirty")
 }
 
@@ -104,7 +145,7 @@ fn count(pid: i32) -> Counted {
 }
 
 /// A line of the memory's sums, in KiB.
-fn memory(pid: i32, name: &str) -> f64 {
+pub fn memory(pid: i32, name: &str) -> f64 {
     let sums = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap();
     sums.lines()
         .find(|line| line.starts_with(name))

@@ -21,6 +21,7 @@ mod proof;
 mod renames;
 mod restart;
 mod rounds;
+mod sandboxes;
 mod series;
 mod size;
 mod swap;
@@ -40,9 +41,13 @@ const ROWS: &[(&str, Row)] = &[
     ("merge", merge::measure),
     ("document", document::measure),
     ("idle", idle::measure),
+    ("idle-sandboxes", idle::with_sandboxes),
     ("proof", proof::measure),
     ("undo", undo::measure),
     ("restart", restart::measure),
+    ("inventory", sandboxes::inventory),
+    ("removal", sandboxes::removal),
+    ("guard", sandboxes::guard),
 ];
 
 fn main() {

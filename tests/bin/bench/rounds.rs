@@ -31,6 +31,11 @@ impl Rounds {
         (self.0 / 40).max(1)
     }
 
+    /// Of a removal: sandboxes have to be two minutes old.
+    pub fn removal(self) -> usize {
+        (self.0 / 40).clamp(1, 4)
+    }
+
     /// How long an idle agent is looked at.
     pub fn idle(self) -> Duration {
         Duration::from_secs(if self.0 < 200 { 10 } else { 60 })

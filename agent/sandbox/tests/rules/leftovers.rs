@@ -1,5 +1,6 @@
 //! Images, layers, cache, and what sandboxes left behind.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use sandbox::{
@@ -180,12 +181,12 @@ fn an_image_stays_that_somebody_named_or_uses() {
 
     let mut by_id = inventory.clone();
     let mut user = sandbox(1);
-    user.facts.image.id = "sha256:11".to_owned();
+    Arc::make_mut(&mut user.facts).image.id = "sha256:11".to_owned();
     user.execs.insert(exec(1), NOW);
     by_id.sandboxes.insert(id(1), user.clone());
     assert_eq!(going(&by_id, &limits(), Step::Critical), []);
-    user.facts.image.id = "sha256:99".to_owned();
-    user.facts.image.name = "openclaw-sandbox:latest".to_owned();
+    Arc::make_mut(&mut user.facts).image.id = "sha256:99".to_owned();
+    Arc::make_mut(&mut user.facts).image.name = "openclaw-sandbox:latest".to_owned();
     by_id.sandboxes.insert(id(1), user);
     assert_eq!(going(&by_id, &limits(), Step::Critical), []);
 }
@@ -336,12 +337,12 @@ fn what_is_used_foreign_or_unknown_is_left_alone() {
             "attached again",
             |i| {
                 let mut user = sandbox(1);
-                user.facts.volumes = vec![VolumeRef {
+                Arc::make_mut(&mut user.facts).volumes = vec![VolumeRef {
                     name: VOLUME.to_owned(),
                     anonymous: true,
                 }];
-                user.facts.networks = vec![network("sbx")];
-                user.facts.skills = Some(FOLDER.to_owned());
+                Arc::make_mut(&mut user.facts).networks = vec![network("sbx")];
+                Arc::make_mut(&mut user.facts).skills = Some(FOLDER.to_owned());
                 i.sandboxes.insert(id(1), user);
             },
             &[],
@@ -350,7 +351,7 @@ fn what_is_used_foreign_or_unknown_is_left_alone() {
             "attached by name, not started",
             |i| {
                 let mut user = sandbox(1);
-                user.facts.networks = vec![NetworkRef {
+                Arc::make_mut(&mut user.facts).networks = vec![NetworkRef {
                     id: None,
                     name: "sbx".to_owned(),
                 }];

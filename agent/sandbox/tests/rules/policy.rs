@@ -1,5 +1,6 @@
 //! Each rule for sandboxes, as a table.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use sandbox::{
@@ -240,7 +241,7 @@ fn what_is_live_is_kept_by_every_rule_at_every_step() {
     };
     let scoped = |label: &str| {
         let mut sandbox = old();
-        sandbox.facts.scope = Scope::parse(label);
+        Arc::make_mut(&mut sandbox.facts).scope = Scope::parse(label);
         sandbox
     };
     let executing = |since| Sandbox {
@@ -352,7 +353,7 @@ fn row(count: u64, scope: impl Fn(u64) -> String) -> Vec<Sandbox> {
             created: before(ago(HOUR), (count - n) as u32 * MINUTE),
             ..sandbox(n)
         };
-        one.facts.scope = Scope::parse(&scope(n));
+        Arc::make_mut(&mut one.facts).scope = Scope::parse(&scope(n));
         one
     };
     (1..=count).map(one).collect()
@@ -426,7 +427,7 @@ fn what_goes_anyway_takes_no_place_and_what_is_live_stays_beyond_the_count() {
 #[test]
 fn another_configuration_than_the_newest_is_stale_when_that_is_asked_for() {
     let mut sandboxes = row(3, |n| format!("agent:main:{}", n.min(2)));
-    sandboxes[2].facts.config_hash = Some("new".to_owned());
+    Arc::make_mut(&mut sandboxes[2].facts).config_hash = Some("new".to_owned());
     let inventory = holding(sandboxes);
     let limits = Limits::default();
     let asked = Request { stale_hash: true };

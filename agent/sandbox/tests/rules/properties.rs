@@ -1,6 +1,7 @@
 //! What holds for any inventory, any limits, any step, and any order of events.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::collection::{btree_map, vec};
@@ -60,8 +61,8 @@ prop_compose! {
         hash in select(vec![None, Some("a".to_owned()), Some("b".to_owned())]),
     ) -> Sandbox {
         let mut one = sandbox(0);
-        one.facts.scope = scope;
-        one.facts.config_hash = hash;
+        Arc::make_mut(&mut one.facts).scope = scope;
+        Arc::make_mut(&mut one.facts).config_hash = hash;
         let execs = execs.into_iter().zip(0..).map(|(began, n)| (exec(n), began)).collect();
         let ended = state.is_over().then_some(ended);
         Sandbox { state, created, ended, last_active, execs, missing_since: missing, ..one }
@@ -86,8 +87,8 @@ prop_compose! {
         foreign in vec(0..4u64, 0..3),
     ) -> Inventory {
         let numbered = |(n, one): (u64, Sandbox)| {
-            let facts = sandbox::Facts { id: id(n), ..one.facts.clone() };
-            Sandbox { facts, ..one }
+            let facts = sandbox::Facts { id: id(n), ..(*one.facts).clone() };
+            Sandbox { facts: facts.into(), ..one }
         };
         let mut inventory = holding(sandboxes.into_iter().map(numbered));
         inventory.sessions = sessions;

@@ -1,5 +1,6 @@
 //! Sandboxes to make cases of.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use sandbox::{
@@ -66,7 +67,7 @@ pub fn found(n: u64, created: Moment) -> Found {
 /// One that runs for an hour and was last used ten minutes ago.
 pub fn sandbox(n: u64) -> Sandbox {
     Sandbox {
-        facts: facts(n),
+        facts: Arc::new(facts(n)),
         state: State::Running,
         created: ago(HOUR),
         ended: None,
