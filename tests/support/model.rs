@@ -2,7 +2,8 @@
 //! gateway run commands.
 //!
 //! A message `RUN <command> END` makes it call the tool `exec`; `RUN a THEN b END` makes two calls, the second after the
-//! first one's result is there; a step `PAUSE <seconds>` makes it think before the next: `RUN a THEN PAUSE 5 THEN b END`.
+//! first one's result is there; a step `PAUSE <seconds>` makes it think before the next: `RUN a THEN PAUSE 5 THEN b END`;
+//! `LEAVE <command>` does not wait for the command's end: `RUN LEAVE a THEN b END`.
 //! When all is done it answers `done: ` and the last tool's result, and to every other message `nothing to run`.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -156,6 +157,7 @@ struct Turn {
 #[derive(Debug, PartialEq, Eq)]
 enum Said {
     Run(String),
+    Leave(String),
     Text(String),
 }
 
@@ -194,7 +196,10 @@ impl Turn {
                 run += 1;
                 pause = Duration::ZERO;
             } else {
-                let said = Said::Run(step.to_owned());
+                let said = match step.strip_prefix("LEAVE ") {
+                    Some(command) => Said::Leave(command.to_owned()),
+                    None => Said::Run(step.to_owned()),
+                };
                 return Self { pause, said };
             }
         }
@@ -213,21 +218,20 @@ impl Turn {
     }
 
     fn message(&self, call: usize) -> Value {
-        match &self.said {
-            Said::Text(text) => json!({ "role": "assistant", "content": text }),
-            Said::Run(command) => {
-                let arguments = json!({ "command": command, "yieldMs": YIELD_MS }).to_string();
-                let function = json!({ "name": "exec", "arguments": arguments });
-                let call = json!({ "index": 0, "id": format!("call_{call}"), "type": "function", "function": function });
-                json!({ "role": "assistant", "content": null, "tool_calls": [call] })
-            }
-        }
+        let arguments = match &self.said {
+            Said::Text(text) => return json!({ "role": "assistant", "content": text }),
+            Said::Run(command) => json!({ "command": command, "yieldMs": YIELD_MS }),
+            Said::Leave(command) => json!({ "command": command, "background": true }),
+        };
+        let function = json!({ "name": "exec", "arguments": arguments.to_string() });
+        let call = json!({ "index": 0, "id": format!("call_{call}"), "type": "function", "function": function });
+        json!({ "role": "assistant", "content": null, "tool_calls": [call] })
     }
 
     fn finish(&self) -> &'static str {
         match self.said {
             Said::Text(_) => "stop",
-            Said::Run(_) => "tool_calls",
+            Said::Run(_) | Said::Leave(_) => "tool_calls",
         }
     }
 
@@ -304,6 +308,16 @@ mod tests {
         assert_eq!(
             Turn::next(&request(&messages)),
             Turn::text("nothing to run")
+        );
+    }
+
+    #[test]
+    fn leaves_a_command_running_where_it_was_told_to() {
+        let user = json!({ "role": "user", "content": "RUN LEAVE a b END" });
+        let call = Turn::next(&request(&[user])).message(0)["tool_calls"][0].take();
+        assert_eq!(
+            call["function"]["arguments"],
+            r#"{"background":true,"command":"a b"}"#
         );
     }
 

@@ -108,6 +108,41 @@ impl Rpc {
         None
     }
 
+    /// Sends the model a message in a session, and gives the run's id.
+    ///
+    /// # Panics
+    /// When the gateway does not take it.
+    #[must_use]
+    pub fn ask(&mut self, session: &str, message: &str) -> Value {
+        let key = format!("{session}: {message}");
+        let request = json!({ "sessionKey": session, "message": message, "idempotencyKey": key });
+        self.call("chat.send", &request).unwrap()["runId"].take()
+    }
+
+    /// The text of a run's answer.
+    ///
+    /// # Panics
+    /// When the run ends otherwise, or does not end in time.
+    #[must_use]
+    pub fn answer(&mut self, run: &Value, within: Duration) -> String {
+        let end = Instant::now() + within;
+        loop {
+            let left = end.saturating_duration_since(Instant::now());
+            let event = self
+                .event("chat", left)
+                .unwrap_or_else(|| panic!("no answer to {run} within {within:?}"));
+            match event["state"].as_str() {
+                _ if event["runId"] != *run => {}
+                Some("final") => {
+                    let text = event["message"]["content"][0]["text"].as_str();
+                    return text.unwrap_or_default().to_owned();
+                }
+                Some("error" | "aborted") => panic!("{event:#}"),
+                _ => {}
+            }
+        }
+    }
+
     fn next_event(&mut self, end: Instant) -> Option<Value> {
         if let Some(event) = self.events.pop_front() {
             return Some(event);

@@ -23,12 +23,12 @@ pub(crate) fn furnish(daemon: &Daemon) {
 }
 
 /// The ids of all containers, running or not.
-fn containers(daemon: &Daemon) -> BTreeSet<String> {
+pub(crate) fn containers(daemon: &Daemon) -> BTreeSet<String> {
     lines(daemon, &["ps", "--all", "--quiet", "--no-trunc"])
 }
 
 /// All that there is but these containers.
-pub(crate) fn everything_but(daemon: &Daemon, but: [&String; 3]) -> BTreeSet<String> {
+pub(crate) fn everything_but(daemon: &Daemon, but: [&String; 4]) -> BTreeSet<String> {
     let mut all = everything(daemon);
     all.retain(|one| !but.contains(&one));
     all

@@ -3,14 +3,16 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
 use std::process::Output;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use support::{
-    Client, Daemon, DaemonVersion, GATEWAY_UID, Instance, Model, Pod, Rpc, eventually, newest,
+    Agent, Client, Daemon, DaemonVersion, GATEWAY_UID, Instance, Model, Pod, Rpc, eventually,
+    newest, supervise,
 };
 
 /// Longer than anything takes, however busy the machine is.
@@ -30,6 +32,20 @@ const TIGHTEST: [&str; 14] = [
     "0s",
     "--sandbox-orphan-grace",
     "0s",
+    "--sandbox-grace",
+    "0s",
+];
+
+/// What is not live is idle, and nothing else is wrong with it.
+const IDLE_ALONE: [&str; 10] = [
+    "--sandbox-idle",
+    "1ms",
+    "--sandbox-max-age",
+    "0s",
+    "--sandbox-max-count",
+    "0",
+    "--sandbox-max-per-scope",
+    "0",
     "--sandbox-grace",
     "0s",
 ];
@@ -57,34 +73,37 @@ impl Stage {
         pod.set_model(&model);
         // As many runs at a time as there are in this story.
         pod.set_plan("pro");
-        let [socket, state, workspace] =
-            [daemon.socket(), pod.path("state"), pod.path("workspace")]
-                .map(|path| path.display().to_string());
-        let paths = [
-            "--docker-socket",
-            &socket,
-            "--guard-socket",
-            &guard,
-            "--gateway-state",
-            &state,
-            "--workspace-root",
-            &workspace,
-        ];
-        let arguments = [&paths[..], &TIGHTEST].concat();
+        let paths = paths(&daemon, &pod);
+        let arguments = with(&paths, &TIGHTEST);
         let stage = Self {
             instance: Instance::supervised(pod, newest(), &arguments),
             model,
             daemon,
         };
+        stage.knows_the_daemon();
+        stage
+    }
+
+    /// Kills the agent, and starts it again under the limits of [`IDLE_ALONE`]; the gateway lives on.
+    pub(crate) fn let_only_idle_ones_go(&mut self) {
+        let gateway = self.gateway_pid();
+        let paths = paths(&self.daemon, &self.instance.pod);
+        self.instance.agent.kill();
+        self.instance.agent = supervise(&self.instance.pod, newest(), &with(&paths, &IDLE_ALONE));
+        self.instance.settled(LONG);
+        self.knows_the_daemon();
+        assert_eq!(self.gateway_pid(), gateway, "another gateway");
+    }
+
+    fn knows_the_daemon(&self) {
         let up = eventually(LONG, || {
-            (stage.sandboxes()["daemon"]["state"] == "up").then_some(())
+            (self.sandboxes()["daemon"]["state"] == "up").then_some(())
         });
         assert!(
             up.is_some(),
-            "the daemon is not up: {:#}",
-            stage.sandboxes()
+            "the daemon is not up within {LONG:?}: {:#}",
+            self.sandboxes()
         );
-        stage
     }
 
     pub(crate) fn daemon(&self) -> &Daemon {
@@ -112,12 +131,10 @@ impl Stage {
         command.args(arguments).output().unwrap()
     }
 
-    /// Sends the model a message in a session of its own.
+    /// Sends the model a message in a session.
     pub(crate) fn ask(&self, session: &str, message: &str) -> Run {
         let mut rpc = self.instance.rpc();
-        let key = format!("agent:main:{session}");
-        let request = json!({ "sessionKey": key, "message": message, "idempotencyKey": session });
-        let id = rpc.call("chat.send", &request).unwrap()["runId"].take();
+        let id = rpc.ask(&key(session), message);
         Run { rpc, id }
     }
 
@@ -142,7 +159,7 @@ impl Stage {
 
     /// The id of the only sandbox of a session, once it runs.
     pub(crate) fn sandbox(&self, session: &str) -> String {
-        let key = format!("agent:main:{session}");
+        let key = key(session);
         let found = eventually(LONG, || {
             let listed = self.listed();
             let mut own = listed.iter().filter(|sandbox| {
@@ -160,6 +177,58 @@ impl Stage {
             )
         })
     }
+
+    /// What makes a sandbox live, by the agent's word.
+    pub(crate) fn live(&self, id: &str) -> Value {
+        let mut listed = self.listed();
+        let own = listed.iter_mut().find(|sandbox| sandbox["id"] == id);
+        let Some(own) = own else {
+            panic!("{id} is gone: {:#}", self.sandboxes());
+        };
+        own["live"]["kind"].take()
+    }
+
+    /// The pass of `pilotfish-agent prune --json`, as an operator types it.
+    pub(crate) fn prune(&self, more: &[&str]) -> Value {
+        let pod = &self.instance.pod;
+        let agent = format!("http://127.0.0.1:{}", pod.ports.api);
+        let token = pod.tokens.path().join("operate").display().to_string();
+        let typed = ["prune", "--json", "--agent", &agent, "--token-file", &token];
+        let ended = Agent::once(pod, &[&typed[..], more].concat());
+        assert_eq!(ended.code, Some(0), "{ended:#?}");
+        let mut answer: Value = serde_json::from_str(&ended.stdout).unwrap();
+        answer["pass"].take()
+    }
+
+    /// The page of metrics.
+    pub(crate) fn metrics(&self) -> String {
+        self.instance.agent.probe().get("/metrics").body
+    }
+}
+
+/// Where everything of this stage is: arguments of the agent.
+fn paths(daemon: &Daemon, pod: &Pod) -> [String; 8] {
+    let path = |path: PathBuf| path.display().to_string();
+    [
+        "--docker-socket".to_owned(),
+        path(daemon.socket()),
+        "--guard-socket".to_owned(),
+        path(pod.path("guard.sock")),
+        "--gateway-state".to_owned(),
+        path(pod.path("state")),
+        "--workspace-root".to_owned(),
+        path(pod.path("workspace")),
+    ]
+}
+
+fn with<'a>(paths: &'a [String], limits: &[&'a str]) -> Vec<&'a str> {
+    let paths = paths.iter().map(String::as_str);
+    paths.chain(limits.iter().copied()).collect()
+}
+
+/// The key of a session by its name.
+fn key(session: &str) -> String {
+    format!("agent:main:{session}")
 }
 
 /// A message that the gateway works on.
@@ -170,23 +239,8 @@ pub(crate) struct Run {
 
 impl Run {
     /// The text of its answer.
-    pub(crate) fn answer(&mut self) -> String {
-        let end = Instant::now() + LONG;
-        while let Some(left) = end.checked_duration_since(Instant::now()) {
-            let Some(event) = self.rpc.event("chat", left) else {
-                break;
-            };
-            if event["runId"] != self.id {
-                continue;
-            }
-            let state = event["state"].as_str().unwrap_or_default();
-            assert!(!["error", "aborted"].contains(&state), "{event:#}");
-            if state == "final" {
-                let text = event["message"]["content"][0]["text"].as_str();
-                return text.unwrap_or_default().to_owned();
-            }
-        }
-        panic!("no answer to the run {} within {LONG:?}", self.id);
+    pub(crate) fn answer(mut self) -> String {
+        self.rpc.answer(&self.id, LONG)
     }
 }
 
