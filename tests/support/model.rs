@@ -315,10 +315,9 @@ mod tests {
     fn leaves_a_command_running_where_it_was_told_to() {
         let user = json!({ "role": "user", "content": "RUN LEAVE a b END" });
         let call = Turn::next(&request(&[user])).message(0)["tool_calls"][0].take();
-        assert_eq!(
-            call["function"]["arguments"],
-            r#"{"background":true,"command":"a b"}"#
-        );
+        let arguments = call["function"]["arguments"].as_str().unwrap();
+        let arguments: Value = serde_json::from_str(arguments).unwrap();
+        assert_eq!(arguments, json!({ "command": "a b", "background": true }));
     }
 
     #[test]

@@ -28,6 +28,9 @@ const AFTER_CREATION: Duration = Duration::from_secs(120);
 /// The conversation that all scenes are about.
 const SESSION: &str = "agent:main:demo";
 
+/// What makes the sandbox that all scenes are about.
+const FIRST: &str = "RUN echo $((6 * 7)) > /tmp/kept; hostname END";
+
 const SCENES: &Scenes<Stage> = &[
     (
         "a tool of the model runs in a sandbox, behind the guard",
@@ -125,6 +128,14 @@ impl Stage {
         all[0].clone()
     }
 
+    /// The only sandbox, made where a scene is played without those before it.
+    fn made(&self) -> Value {
+        if self.sandboxes()["sandboxes"] == json!([]) {
+            let _ = self.chat(FIRST);
+        }
+        self.sandbox()
+    }
+
     /// The ids of all containers.
     fn containers(&self) -> String {
         self.daemon.docker(&["ps", "--all", "--quiet"])
@@ -175,7 +186,7 @@ fn arguments(pod: &Pod, daemon: &Daemon) -> Vec<String> {
 }
 
 fn tool(stage: &mut Stage) -> String {
-    let answer = stage.chat("RUN echo $((6 * 7)) > /tmp/kept; hostname END");
+    let answer = stage.chat(FIRST);
     let sandbox = stage.sandbox();
     let id = text(&sandbox, "id");
     assert_eq!(answer, format!("done: {}", &id[..12]), "another host");
@@ -207,7 +218,7 @@ fn privileged(stage: &mut Stage) -> String {
 
 /// The run thinks for longer than anything else but itself keeps its sandbox; passes are made all the while.
 fn kept(stage: &mut Stage) -> String {
-    let before = stage.sandbox()["id"].take();
+    let before = stage.made()["id"].take();
     let stage = &*stage;
     let (done, is_done) = mpsc::channel::<()>();
     let (answer, passes) = std::thread::scope(|scope| {
@@ -238,7 +249,7 @@ fn kept(stage: &mut Stage) -> String {
     let by_its_run = by_its_run.count();
     assert!(by_its_run > 0, "something else always kept it");
     format!(
-        "{} passes, {by_its_run} of them after a minute without a tool; the last tool found the first one's /tmp",
+        "{} passes left it, {by_its_run} of them for its run alone; the last tool found the first one's /tmp",
         passes.len()
     )
 }
@@ -251,7 +262,7 @@ fn is_kept_by_its_run(pass: &Pass, all: &[Pass]) -> bool {
 }
 
 fn idle(stage: &mut Stage) -> String {
-    let name = stage.sandbox()["name"].take();
+    let name = stage.made()["name"].take();
     let found = eventually(UNTIL_IDLE, || {
         std::thread::sleep(Duration::from_secs(1));
         let mut pass = stage.sandboxes()["last_pass"].take();
@@ -267,5 +278,5 @@ fn idle(stage: &mut Stage) -> String {
         "{removal:#}"
     );
     assert_eq!(stage.containers(), "");
-    "its reason is idle, in GET /v1/sandboxes; the daemon has no container any more".to_owned()
+    "GET /v1/sandboxes says why: idle; the daemon has no container any more".to_owned()
 }
