@@ -1,10 +1,12 @@
 //! Calls on containers: of ours only, by the id that the daemon told us.
 
+use std::time::Duration;
+
 use hyper::{Method, Request, StatusCode, body::Incoming};
 
 use crate::{
     answer,
-    create::{self, Create},
+    create::{self, Create, GRACES},
     execs,
     filters::Filters,
     handle::{Context, Reply, body},
@@ -18,6 +20,8 @@ use crate::{
 
 /// A name of this many hexadecimal digits could be taken for an id.
 const SHORT_ID: usize = 12;
+/// The seconds that the daemon gives a container to end where nothing else is said.
+const DOCKERS_GRACE: u64 = 10;
 
 /// `containers/json`.
 pub(crate) async fn list(context: &Context) -> Reply {
@@ -81,13 +85,34 @@ pub(crate) async fn call(
         _ => {}
     }
     let path = context.query.behind(&call.path(&container.id));
-    context
-        .pass(Call::new(
-            request.method().clone(),
-            Some(context.version),
-            path,
+    let asked = Call::new(request.method().clone(), Some(context.version), path);
+    match call {
+        ContainerCall::Logs
+        | ContainerCall::Stats
+        | ContainerCall::Wait
+        | ContainerCall::ArchiveRead => context.follow(asked).await,
+        ContainerCall::Stop | ContainerCall::Restart => {
+            let grace = grace(context.query.get("t"), &container)?;
+            context.pass(asked.after(grace)).await
+        }
+        _ => context.pass(asked).await,
+    }
+}
+
+/// How long a container may take to end before it is killed.
+fn grace(asked: Option<&str>, container: &Container) -> Result<Duration, Refusal> {
+    let Some(asked) = asked else {
+        let own = container.config.stop_timeout;
+        let seconds = own.and_then(|own| own.try_into().ok());
+        return Ok(Duration::from_secs(seconds.unwrap_or(DOCKERS_GRACE)));
+    };
+    let seconds = asked.parse().ok().filter(|asked| GRACES.contains(asked));
+    seconds.map(Duration::from_secs).ok_or_else(|| {
+        let (least, most) = (GRACES.start(), GRACES.end());
+        Refusal::forbidden(format!(
+            "`t` is `{asked}`; it must be from {least} to {most} seconds"
         ))
-        .await
+    })
 }
 
 /// What was fine when the container was made may be a link by now.

@@ -57,6 +57,17 @@ struct Created {
 #[serde(rename_all = "PascalCase")]
 struct Inspected {
     running: bool,
+    /// Nothing before its end.
+    exit_code: Option<i64>,
+}
+
+/// How far an exec is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Life {
+    /// It was made; the daemon may have heard that it is to start, or not.
+    Ahead,
+    Running,
+    Over,
 }
 
 impl Execs {
@@ -100,7 +111,8 @@ pub(crate) async fn create(context: &Context, container: &str, body: &[u8]) -> R
     let permit = begin(context, container)?;
     let path = format!("/containers/{container}/exec");
     let call = Call::new(Method::POST, Some(context.version), path).json(write(&create)?);
-    let (status, body) = context.guard.upstream.ask(call).await?;
+    let (told, body) = context.guard.upstream.whole(call).await?.into_parts();
+    let status = told.status;
     if status != StatusCode::CREATED {
         return Err(Refusal::Said(status, body));
     }
@@ -177,12 +189,13 @@ struct Running {
 
 impl Running {
     async fn detach(self, context: &Context, call: Call) -> Reply {
-        let reply = context.pass(call).await?;
-        if reply.status().is_success() {
-            let tasks = context.guard.tasks.clone();
-            tasks.spawn(self.follow()).await;
+        let reply = context.pass(call).await;
+        let refused = reply.as_ref().is_ok_and(|said| !said.status().is_success());
+        // A daemon that said nothing may have heard the call.
+        if !refused {
+            context.guard.tasks.spawn(self.follow()).await;
         }
-        Ok(reply)
+        reply
     }
 
     async fn ended(self, end: End) {
@@ -201,7 +214,7 @@ impl Running {
             id,
             permit,
         } = self;
-        while begun.elapsed() < LONGEST_LIFE && runs(&guard, version, &id).await {
+        while begun.elapsed() < longest_life(look(&guard, version, &id).await) {
             sleep(pause).await;
             pause = (pause * 2).min(longest);
         }
@@ -209,15 +222,26 @@ impl Running {
     }
 }
 
-/// Whether an exec runs; a daemon that does not answer has not said that it does not.
-async fn runs(guard: &Shared, version: ApiVersion, id: &str) -> bool {
+/// How long an exec that is so far counts, from when nobody listened to it any more.
+fn longest_life(life: Life) -> Duration {
+    match life {
+        Life::Ahead => START_WITHIN,
+        Life::Running => LONGEST_LIFE,
+        Life::Over => Duration::ZERO,
+    }
+}
+
+/// A daemon that does not answer has not said that it is over.
+async fn look(guard: &Shared, version: ApiVersion, id: &str) -> Life {
     let call = Call::get(version, format!("/exec/{id}/json"));
     match guard.upstream.ask(call).await {
-        Ok((StatusCode::OK, body)) => {
-            lookup::read::<Inspected>(&body).is_ok_and(|exec| exec.running)
-        }
-        Ok((status, _)) => status != StatusCode::NOT_FOUND,
-        Err(_) => true,
+        Ok((StatusCode::OK, body)) => match lookup::read::<Inspected>(&body) {
+            Ok(exec) if exec.running => Life::Running,
+            Ok(exec) if exec.exit_code.is_none() => Life::Ahead,
+            _ => Life::Over,
+        },
+        Ok((StatusCode::NOT_FOUND, _)) => Life::Over,
+        _ => Life::Running,
     }
 }
 

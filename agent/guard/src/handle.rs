@@ -80,18 +80,23 @@ impl Context {
         lookup::read(&body)
     }
 
-    /// Sends a call, and hands the daemon's answer on as it comes.
-    pub(crate) async fn pass(&self, mut call: Call) -> Reply {
+    /// Sends a call, and hands the daemon's answer on once it is there whole.
+    pub(crate) async fn pass(&self, call: Call) -> Reply {
+        let answer = self.guard.upstream.whole(self.accepting(call)).await?;
+        Ok(answer.map(answer::full))
+    }
+
+    /// Sends a call, and hands the daemon's answer on as it comes: it may be long, or never end.
+    pub(crate) async fn follow(&self, call: Call) -> Reply {
+        let (answer, line) = self.guard.upstream.send(self.accepting(call)).await?;
+        Ok(answer::pass(answer, line))
+    }
+
+    fn accepting(&self, mut call: Call) -> Call {
         if let Some(accept) = &self.accept {
             call.headers.insert(header::ACCEPT, accept.clone());
         }
-        let (answer, line) = self.guard.upstream.send(call).await?;
-        if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
-            return Err(Refusal::Daemon(
-                "the sandbox daemon switched protocols unasked".into(),
-            ));
-        }
-        Ok(answer::pass(answer, line))
+        call
     }
 }
 
@@ -161,7 +166,6 @@ async fn carry_out(
         Route::Images => images::list(&context).await,
         Route::Image(name) => images::inspect(&context, name).await,
         Route::Pull => images::pull(&context, &request).await,
-        Route::Build => images::build(&context, request.into_body().boxed_unsync()).await,
         Route::Networks => networks::list(&context).await,
         Route::Network(name) => networks::inspect(&context, name).await,
         Route::NetworkCreate => networks::create(&context, &body(request).await?).await,

@@ -2,14 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use hyper::{Method, Request, StatusCode, header::HeaderName};
+use hyper::{Method, Request, StatusCode, body::Incoming, header::HeaderName};
 use serde_json::Value;
 
 use crate::{
-    Allowance,
-    answer::{self, Body},
+    Allowance, answer,
     handle::{Context, Reply},
-    query::Query,
     refusal::Refusal,
     upstream::Call,
 };
@@ -168,7 +166,7 @@ fn keep_ours(image: &mut Value, known: &Images) -> bool {
 }
 
 /// `images/create`: only a pull, only where it is allowed.
-pub(crate) async fn pull(context: &Context, request: &Request<hyper::body::Incoming>) -> Reply {
+pub(crate) async fn pull(context: &Context, request: &Request<Incoming>) -> Reply {
     if context.guard.settings.pull == Allowance::Refused {
         return Err(Refusal::forbidden(
             "images are not pulled here; the operator loads them",
@@ -183,38 +181,18 @@ pub(crate) async fn pull(context: &Context, request: &Request<hyper::body::Incom
         (tag, false) => format!("{image}:{tag}"),
     };
     context.guard.limits().images.check(&image)?;
+    // To the daemon a name alone means every tag of the repository, not the latest.
+    if Reference::read(&image).is_some_and(|asked| asked.repository == image) {
+        return Err(Refusal::forbidden(format!(
+            "a pull must name the tag or digest of `{image}`"
+        )));
+    }
     let path = context.query.behind("/images/create");
     let mut call = Call::new(Method::POST, Some(context.version), path);
     if let Some(credentials) = request.headers().get(REGISTRY_AUTH) {
         call.headers.insert(REGISTRY_AUTH, credentials.clone());
     }
-    context.pass(call).await
-}
-
-/// `build`: of our repositories only, only where it is allowed.
-pub(crate) async fn build(context: &Context, body: Body) -> Reply {
-    if context.guard.settings.build == Allowance::Refused {
-        return Err(Refusal::forbidden(
-            "images are not built here; the operator loads them",
-        ));
-    }
-    context.query.only(&[
-        "t",
-        "dockerfile",
-        "q",
-        "nocache",
-        "rm",
-        "forcerm",
-        "buildargs",
-        "labels",
-    ])?;
-    let name = context.query.get("t").unwrap_or_default();
-    context.guard.limits().images.check(name)?;
-    let mut query: Query = context.query.clone();
-    query.set("networkmode", "none".into());
-    let mut call = Call::new(Method::POST, Some(context.version), query.behind("/build"));
-    call.body = body;
-    context.pass(call).await
+    context.follow(call).await
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ mod exec_body;
 mod execs;
 mod filters;
 mod handle;
+mod hangup;
 mod images;
 mod lookup;
 mod metrics;

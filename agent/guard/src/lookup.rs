@@ -18,7 +18,7 @@ use crate::{
 pub(crate) struct Container {
     /// The full id.
     pub(crate) id: String,
-    config: Config,
+    pub(crate) config: Config,
     #[serde(default)]
     pub(crate) host_config: HostConfig,
     /// The daemon's own words.
@@ -28,8 +28,10 @@ pub(crate) struct Container {
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Config {
+pub(crate) struct Config {
     labels: Option<HashMap<String, String>>,
+    /// Seconds that it has to end when it is stopped, where its maker said so.
+    pub(crate) stop_timeout: Option<i64>,
 }
 
 /// What of the host the container sees.

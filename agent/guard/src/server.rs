@@ -16,6 +16,7 @@ use crate::{
     create::Rules,
     execs::Execs,
     handle::{self, Shared},
+    hangup::HangUp,
     socket::{self, Socket},
     tasks::{Task, Tasks},
     upstream::Upstream,
@@ -54,7 +55,7 @@ impl Guard {
         let (tasks, handed_in) = Tasks::new(WAITING);
         let shared = Shared {
             rules: Rules::new(settings.clone()),
-            upstream: Upstream::new(settings.daemon.clone()),
+            upstream: Upstream::new(settings.daemon.clone(), settings.patience),
             settings,
             ceilings,
             activity,
@@ -120,11 +121,17 @@ async fn serve(
     shared: Arc<Shared>,
     drain: Drain,
 ) {
+    let hang_up = HangUp::of(&stream);
     let answers = service_fn(move |request| {
         let shared = shared.clone();
         async move { Ok::<_, Infallible>(handle::answer(shared, request).await) }
     });
-    converse(stream, answers, HEADS, drain).await;
+    tokio::select! {
+        biased;
+        () = converse(stream, answers, HEADS, drain) => {}
+        // While an answer is on its way hyper does not look for the end of a client that said more.
+        () = hang_up.came() => {}
+    }
     drop(seat);
 }
 

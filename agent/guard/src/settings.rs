@@ -1,6 +1,9 @@
 //! The knobs of the guard.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use crate::ApiVersion;
 
@@ -32,14 +35,14 @@ pub struct Settings {
     pub pids: Option<i64>,
     /// Whether images of the named repositories may be pulled.
     pub pull: Allowance,
-    /// Whether images of the named repositories may be built.
-    pub build: Allowance,
     /// Whether a container or an exec may ask for root. What root writes into a bind is root's outside too.
     pub root_user: Allowance,
     /// The newest version of the API that is spoken.
     pub newest_api: ApiVersion,
     /// Connections at a time; more wait in the kernel's queue.
     pub max_connections: usize,
+    /// The longest wait for what the daemon knows. To begin an answer to anything else it has four times as long.
+    pub patience: Duration,
 }
 
 /// Whether something passes.
@@ -96,10 +99,10 @@ impl Default for Settings {
             nano_cpus: None,
             pids: None,
             pull: Allowance::Refused,
-            build: Allowance::Refused,
             root_user: Allowance::Refused,
             newest_api: ApiVersion::NEWEST,
             max_connections: 256,
+            patience: Duration::from_secs(30),
         }
     }
 }

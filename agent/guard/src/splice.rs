@@ -26,12 +26,17 @@ pub(crate) async fn pass(
 ) -> io::Result<()> {
     write(to, early, bytes).await?;
     match by_kernel(from, to, bytes).await {
-        Err(error) if error.raw_os_error() == Some(Errno::EINVAL as i32) => {
-            by_hand(from, to, bytes).await?
+        Err(error) if error.raw_os_error().is_some_and(is_no_way) => {
+            by_hand(from, to, bytes).await?;
         }
         passed => passed?,
     }
     Ok(shutdown(to.as_raw_fd(), Shutdown::Write)?)
+}
+
+/// Whether it is the way that failed: this kernel has none, or no more files for a pipe.
+fn is_no_way(error: i32) -> bool {
+    [Errno::EINVAL, Errno::EMFILE, Errno::ENFILE].contains(&Errno::from_raw(error))
 }
 
 /// Through a pipe, without a copy in this process. A kernel that cannot says so before anything has passed.

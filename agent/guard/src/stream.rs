@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hyper::{
-    Request, Response, StatusCode,
+    Request, Response, StatusCode, Version,
     body::Incoming,
     header::{self, HeaderValue},
     upgrade::{self, OnUpgrade, Upgraded},
@@ -15,6 +15,7 @@ use tokio::{net::UnixStream, time::timeout};
 use crate::{
     answer::{self, Body},
     handle::{Context, Reply},
+    hangup::HangUp,
     splice,
     upstream::{Call, Line},
 };
@@ -27,14 +28,18 @@ const LINGER: Duration = Duration::from_secs(10);
 pub(crate) enum End {
     /// The daemon said all that there was: what ran is over.
     Daemon,
-    /// The client went away, or the stream broke: what ran may run on.
+    /// The client went away, the stream broke, or there never was one: what ran may run on.
     Client,
 }
 
 /// Whether a request asks for the connection itself.
 pub(crate) fn is_asked(request: &Request<Incoming>) -> bool {
-    let upgrade = request.headers().get(header::UPGRADE);
-    upgrade.is_some_and(|upgrade| upgrade.as_bytes().eq_ignore_ascii_case(b"tcp"))
+    // No older version of HTTP has a way to hand it over.
+    request.version() == Version::HTTP_11
+        && request
+            .headers()
+            .get(header::UPGRADE)
+            .is_some_and(|upgrade| upgrade.as_bytes().eq_ignore_ascii_case(b"tcp"))
 }
 
 /// Sends a call that asks for a stream, and lets the stream pass; `ended` is told how it ended.
@@ -49,7 +54,14 @@ pub(crate) async fn open<F>(
 where
     F: Future<Output = ()> + Send + 'static,
 {
-    let (mut answer, line) = context.guard.upstream.send(call.upgraded()).await?;
+    let (mut answer, line) = match context.guard.upstream.send(call.upgraded()).await {
+        Ok(answered) => answered,
+        Err(refusal) => {
+            // It may have heard the call.
+            context.guard.tasks.spawn(ended(End::Client)).await;
+            return Err(refusal);
+        }
+    };
     if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
         return Ok(answer::pass(answer, line));
     }
@@ -129,24 +141,27 @@ fn side(upgraded: Upgraded) -> Result<Side, String> {
 
 /// Copies both directions, each to its own end. A client that goes away leaves what ran.
 async fn pass(client: Side, daemon: Side, bytes: &IntCounter) -> End {
+    let hang_up = HangUp::of(&client.socket);
     let up = splice::pass(&client.early, &client.socket, &daemon.socket, bytes);
     let down = splice::pass(&daemon.early, &daemon.socket, &client.socket, bytes);
     tokio::pin!(up, down);
-    tokio::select! {
+    let heard = tokio::select! {
         down = &mut down => {
-            if down.is_err() {
-                return End::Client;
+            if down.is_ok() {
+                // Whatever is left of the client's words, nobody hears them any more.
+                let _ = timeout(LINGER, up).await;
             }
-            // Whatever is left of the client's words, nobody hears them any more.
+            down
+        }
+        _ = &mut up => tokio::select! {
+            down = down => down,
+            () = hang_up.came() => return End::Client,
+        },
+        () = hang_up.came() => {
+            // Its last words are heard.
             let _ = timeout(LINGER, up).await;
-            End::Daemon
+            return End::Client;
         }
-        up = &mut up => {
-            let down = down.await;
-            match (up, down) {
-                (_, Ok(())) => End::Daemon,
-                (_, Err(_)) => End::Client,
-            }
-        }
-    }
+    };
+    heard.map_or(End::Client, |()| End::Daemon)
 }

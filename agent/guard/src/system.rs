@@ -38,6 +38,7 @@ const INFO: &[&str] = &[
 
 /// `_ping`, the one call that may come without a version.
 pub(crate) async fn ping(context: &Context, method: Method, version: Option<ApiVersion>) -> Reply {
+    context.query.only(&[])?;
     context.pass(Call::new(method, version, "/_ping")).await
 }
 
@@ -99,7 +100,7 @@ pub(crate) async fn events(context: &Context) -> Reply {
     let mut query = context.query.clone();
     query.set("filters", filters.write());
     context
-        .pass(Call::get(context.version, query.behind("/events")))
+        .follow(Call::get(context.version, query.behind("/events")))
         .await
 }
 

@@ -26,8 +26,8 @@ use crate::{
     refusal::Refusal,
 };
 
-/// The longest wait for a short answer of the daemon.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How many times longer than for what it knows the daemon is waited for when it has to work.
+const WORK: u32 = 4;
 /// The longest answer that is read whole.
 const LONGEST: usize = 16 * 1024 * 1024;
 
@@ -35,6 +35,7 @@ const LONGEST: usize = 16 * 1024 * 1024;
 #[derive(Debug)]
 pub(crate) struct Upstream {
     socket: PathBuf,
+    patience: Duration,
 }
 
 /// One request to the daemon.
@@ -44,7 +45,9 @@ pub(crate) struct Call {
     /// Path and query behind the version.
     pub(crate) path: String,
     pub(crate) headers: HeaderMap,
-    pub(crate) body: Body,
+    body: Body,
+    /// How long the daemon is asked to wait before it does the work.
+    grace: Duration,
 }
 
 impl Call {
@@ -59,6 +62,7 @@ impl Call {
             path: path.into(),
             headers: HeaderMap::new(),
             body: answer::full(Bytes::new()),
+            grace: Duration::ZERO,
         }
     }
 
@@ -70,6 +74,12 @@ impl Call {
         let json = HeaderValue::from_static("application/json");
         self.headers.insert(header::CONTENT_TYPE, json);
         self.body = answer::full(body);
+        self
+    }
+
+    /// Lets the daemon take so much longer to begin its answer.
+    pub(crate) fn after(mut self, grace: Duration) -> Self {
+        self.grace = grace;
         self
     }
 
@@ -100,12 +110,28 @@ impl Call {
 }
 
 impl Upstream {
-    pub(crate) fn new(socket: PathBuf) -> Self {
-        Self { socket }
+    pub(crate) fn new(socket: PathBuf, patience: Duration) -> Self {
+        Self { socket, patience }
     }
 
-    /// Sends a call and hands out its answer as soon as it has a head.
+    /// Sends a call, and hands out its answer as soon as it has a head.
     pub(crate) async fn send(&self, call: Call) -> Result<(Response<Incoming>, Line), Refusal> {
+        in_time(self.patience * WORK + call.grace, self.begin(call)).await
+    }
+
+    /// Sends a call whose answer is short: it is there whole, or not at all.
+    pub(crate) async fn whole(&self, call: Call) -> Result<Response<Bytes>, Refusal> {
+        in_time(self.patience * WORK + call.grace, self.finish(call)).await
+    }
+
+    /// Asks for what the daemon knows.
+    pub(crate) async fn ask(&self, call: Call) -> Result<(StatusCode, Bytes), Refusal> {
+        let answer = in_time(self.patience, self.finish(call)).await?;
+        Ok((answer.status(), answer.into_body()))
+    }
+
+    async fn begin(&self, call: Call) -> Result<(Response<Incoming>, Line), Refusal> {
+        let asked = call.headers.contains_key(header::UPGRADE);
         let request = call.into_request()?;
         let stream = UnixStream::connect(&self.socket)
             .await
@@ -120,32 +146,37 @@ impl Upstream {
             answer.as_mut().poll(context)
         });
         let answer = answer.await.map_err(|error| silent(&error))?;
+        if answer.status() == StatusCode::SWITCHING_PROTOCOLS && !asked {
+            return Err(Refusal::Daemon(
+                "the sandbox daemon switched protocols unasked".into(),
+            ));
+        }
         Ok((answer, line))
     }
 
-    /// Sends a call whose answer is short, and reads it whole.
-    pub(crate) async fn ask(&self, call: Call) -> Result<(StatusCode, Bytes), Refusal> {
-        let asked = async {
-            let (answer, line) = self.send(call).await?;
-            let status = answer.status();
-            let body = read(answer::pass(answer, line).into_body(), LONGEST).await?;
-            Ok((status, body))
+    async fn finish(&self, call: Call) -> Result<Response<Bytes>, Refusal> {
+        let (answer, line) = self.begin(call).await?;
+        let (parts, body) = answer::pass(answer, line).into_parts();
+        let body = match Limited::new(body, LONGEST).collect().await {
+            Ok(body) => body.to_bytes(),
+            Err(error) if error.is::<LengthLimitError>() => {
+                return Err(Refusal::Daemon(
+                    "the sandbox daemon's answer is too long to be read".into(),
+                ));
+            }
+            Err(error) => return Err(silent(&error)),
         };
-        match timeout(PATIENCE, asked).await {
-            Ok(answer) => answer,
-            Err(_) => Err(silent(&"it took too long")),
-        }
+        Ok(Response::from_parts(parts, body))
     }
 }
 
-/// Reads a body that may be this long.
-pub(crate) async fn read(body: Body, longest: usize) -> Result<Bytes, Refusal> {
-    match Limited::new(body, longest).collect().await {
-        Ok(body) => Ok(body.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(Refusal::Daemon(
-            "the sandbox daemon's answer is too long to be read".into(),
-        )),
-        Err(error) => Err(silent(&error)),
+async fn in_time<T>(
+    patience: Duration,
+    asked: impl Future<Output = Result<T, Refusal>>,
+) -> Result<T, Refusal> {
+    match timeout(patience, asked).await {
+        Ok(answer) => answer,
+        Err(_) => Err(silent(&format_args!("none came in {patience:?}"))),
     }
 }
 

@@ -41,7 +41,7 @@ pub(crate) struct Create {
     #[serde(skip_serializing_if = "String::is_empty")]
     pub(super) stop_signal: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) stop_timeout: Option<i64>,
+    pub(super) stop_timeout: Option<u64>,
     #[serde(skip_serializing)]
     pub(super) shell: Unused,
     pub(super) host_config: HostConfig,

@@ -9,7 +9,7 @@ use crate::{
     unused,
 };
 
-use super::{Create, host::HostConfig};
+use super::{Create, GRACES, host::HostConfig};
 
 /// The rules for new containers.
 #[derive(Debug)]
@@ -182,7 +182,7 @@ fn check_words(create: &Create) -> Result<(), Refusal> {
         ("StopSignal", signal(&create.stop_signal)),
         (
             "StopTimeout",
-            (0..=3600).contains(&create.stop_timeout.unwrap_or(0)),
+            GRACES.contains(&create.stop_timeout.unwrap_or(0)),
         ),
         (
             "ExposedPorts",

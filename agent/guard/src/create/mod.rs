@@ -5,12 +5,17 @@ mod check;
 mod host;
 mod network;
 
+use std::ops::RangeInclusive;
+
 pub(crate) use body::Create;
 pub(crate) use check::{Rules, check_user};
 
 use serde::Deserialize;
 
 use crate::refusal::Refusal;
+
+/// The seconds that a container may be given to end before it is killed.
+pub(crate) const GRACES: RangeInclusive<u64> = 0..=3600;
 
 /// Reads a body of ours: known fields only, in their exact case, none twice, nothing behind it.
 pub(crate) fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Refusal> {
