@@ -33,6 +33,10 @@ impl HangUp {
 }
 
 /// Nothing urgent comes on a Unix socket: all that is ever told of it is its end.
+#[expect(
+    deprecated,
+    reason = "what took its place is unsafe, for types whose descriptor may change; an OwnedFd's cannot"
+)]
 fn watch(socket: &impl AsFd) -> io::Result<AsyncFd<OwnedFd>> {
     let other = socket.as_fd().try_clone_to_owned()?;
     AsyncFd::with_interest(other, Interest::PRIORITY)

@@ -38,7 +38,10 @@ impl Daemon {
         let folder = tempfile::Builder::new().prefix("guard-").tempdir().unwrap();
         let path = folder.path();
         let log = File::create(path.join("log")).unwrap();
-        let child = Command::new(program(version))
+        // In a network namespace of its own: its bridges are gone with it, however it ends.
+        let child = Command::new("unshare")
+            .args(["--net", "--"])
+            .arg(program(version))
             .env("PATH", search(version))
             .arg(format!(
                 "--host=unix://{}",

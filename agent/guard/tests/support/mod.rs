@@ -3,11 +3,13 @@
 
 mod activity;
 mod daemon;
+pub mod fake;
 pub mod http;
 mod image;
 
 use std::{
     fs,
+    ops::Deref,
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
     thread::{self, JoinHandle},
@@ -28,18 +30,93 @@ pub const IMAGE: &str = "openclaw-sandbox:bookworm-slim";
 /// What makes a container a sandbox.
 pub const LABEL: &str = "--label=openclaw.sandbox=1";
 
-/// A daemon and the guard before it, with a tree that sandboxes may mount.
-pub struct Stage {
-    pub daemon: Daemon,
+/// The guard, and all that it tells and is told.
+pub struct Front {
     pub socket: PathBuf,
-    /// What sandboxes may mount: `workspace` is writable, `skills` is not.
-    pub state: PathBuf,
     pub seen: Seen,
     pub registry: prometheus::Registry,
     /// What the document in force allows.
     pub ceilings: watch::Sender<Ceilings>,
-    drain: Drain,
+    pub drain: Drain,
     guard: Option<JoinHandle<()>>,
+}
+
+impl Front {
+    /// A guard that has so long for its goodbye.
+    pub fn open(settings: Settings, goodbye: Duration) -> Self {
+        let (seen, drain, registry) = (
+            Seen::default(),
+            Drain::new(goodbye),
+            prometheus::Registry::new(),
+        );
+        let (ceilings, document) = watch::channel(Ceilings::default());
+        let socket = settings.listen.clone();
+        let guard = serve(
+            (settings, document),
+            seen.clone(),
+            drain.clone(),
+            Metrics::register(&registry).unwrap(),
+        );
+        Self {
+            socket,
+            seen,
+            registry,
+            ceilings,
+            drain,
+            guard: Some(guard),
+        }
+    }
+
+    /// Waits until it has said goodbye.
+    pub fn end(&mut self) {
+        self.drain.start();
+        if let Some(guard) = self.guard.take() {
+            let _ = guard.join();
+        }
+    }
+
+    /// The client's command through the guard.
+    pub fn docker(&self, client: &str) -> Command {
+        docker(client, &self.socket)
+    }
+
+    /// What a client says, which must succeed.
+    pub fn say(&self, arguments: &[&str]) -> String {
+        said(self.docker(CLIENTS[1]).args(arguments))
+    }
+
+    pub fn post(&self, path: &str, body: &str) -> Answer {
+        request(&self.socket, "POST", path, body)
+    }
+
+    pub fn get(&self, path: &str) -> Answer {
+        request(&self.socket, "GET", path, "")
+    }
+
+    /// The streams that are open now.
+    pub fn streams(&self) -> f64 {
+        let families = self.registry.gather();
+        let streams = families
+            .iter()
+            .find(|family| family.name() == "pilotfish_guard_streams");
+        streams.unwrap().get_metric()[0].get_gauge().get_value()
+    }
+}
+
+impl Drop for Front {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// A daemon and the guard before it, with a tree that sandboxes may mount.
+pub struct Stage {
+    /// Declared before what it stands on.
+    pub front: Front,
+    pub daemon: Daemon,
+    /// What sandboxes may mount: `workspace` is writable, `skills` is not.
+    pub state: PathBuf,
+    pub settings: Settings,
 }
 
 impl Stage {
@@ -54,13 +131,12 @@ impl Stage {
         for folder in ["workspace", "skills"] {
             fs::create_dir_all(state.join(folder)).unwrap();
         }
-        let socket = daemon.folder().join("guard.sock");
         let root = |name: &str, access| Root {
             path: state.join(name),
             access,
         };
         let mut settings = Settings {
-            listen: socket.clone(),
+            listen: daemon.folder().join("guard.sock"),
             daemon: daemon.socket(),
             roots: vec![
                 root("workspace", Access::ReadWrite),
@@ -72,38 +148,13 @@ impl Stage {
             ..Settings::default()
         };
         change(&mut settings);
-        let (seen, drain, registry) = (
-            Seen::default(),
-            Drain::new(Duration::from_secs(1)),
-            prometheus::Registry::new(),
-        );
-        let (ceilings, document) = watch::channel(Ceilings::default());
-        let guard = serve(
-            (settings, document),
-            seen.clone(),
-            drain.clone(),
-            Metrics::register(&registry).unwrap(),
-        );
+        let front = Front::open(settings.clone(), Duration::from_secs(1));
         Self {
+            front,
             daemon,
-            socket,
             state,
-            seen,
-            registry,
-            ceilings,
-            drain,
-            guard: Some(guard),
+            settings,
         }
-    }
-
-    /// The client's command through the guard.
-    pub fn docker(&self, client: &str) -> Command {
-        docker(client, &self.socket)
-    }
-
-    /// What a client says, which must succeed.
-    pub fn say(&self, arguments: &[&str]) -> String {
-        said(self.docker(CLIENTS[1]).args(arguments))
     }
 
     /// The daemon's own view, past the guard.
@@ -139,22 +190,13 @@ impl Stage {
             "infinity",
         ])
     }
-
-    pub fn post(&self, path: &str, body: &str) -> Answer {
-        request(&self.socket, "POST", path, body)
-    }
-
-    pub fn get(&self, path: &str) -> Answer {
-        request(&self.socket, "GET", path, "")
-    }
 }
 
-impl Drop for Stage {
-    fn drop(&mut self) {
-        self.drain.start();
-        if let Some(guard) = self.guard.take() {
-            let _ = guard.join();
-        }
+impl Deref for Stage {
+    type Target = Front;
+
+    fn deref(&self) -> &Front {
+        &self.front
     }
 }
 
