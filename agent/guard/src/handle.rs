@@ -35,6 +35,8 @@ use crate::{
 const LONGEST_BODY: usize = 1024 * 1024;
 /// The longest wait for a body.
 const BODY_PATIENCE: Duration = Duration::from_secs(30);
+/// How long a body is heard of which nothing is kept.
+const UNHEARD: Duration = Duration::from_secs(5);
 
 /// What came of a request.
 pub(crate) type Reply = Result<Response<Body>, Refusal>;
@@ -106,7 +108,10 @@ pub(crate) async fn answer(guard: Arc<Shared>, request: Request<Incoming>) -> Re
     let (label, reply) = match Target::parse(request.uri()) {
         Err(refusal) => (Label::Other, Err(refusal)),
         Ok(target) => match Route::find(&method, &target.path) {
-            None => (Label::Other, Err(off_the_table(&method, &target.path))),
+            None => {
+                hear_out(request).await;
+                (Label::Other, Err(off_the_table(&method, &target.path)))
+            }
             Some(route) => {
                 let reply =
                     carry_out(&guard, route, target.version, target.query.clone(), request).await;
@@ -216,17 +221,36 @@ fn check_version(
     }
 }
 
+/// Lets a client that is to be refused say what it is saying: many look at no answer before.
+async fn hear_out(request: Request<Incoming>) {
+    // One that waits to be asked for its body hears the answer instead.
+    if !request.headers().contains_key(header::EXPECT) {
+        drop_rest(request.into_body()).await;
+    }
+}
+
+async fn drop_rest(mut body: Incoming) {
+    let dropped = async { while let Some(Ok(_)) = body.frame().await {} };
+    if timeout(UNHEARD, dropped).await.is_err() {
+        tracing::debug!("a client was cut off in the middle of a refused upload");
+    }
+}
+
 /// The whole body of a request.
 pub(crate) async fn body(request: Request<Incoming>) -> Result<Bytes, Refusal> {
-    let reading = Limited::new(request.into_body(), LONGEST_BODY).collect();
+    let mut body = request.into_body();
+    let reading = Limited::new(&mut body, LONGEST_BODY).collect();
     match timeout(BODY_PATIENCE, reading).await {
         Err(_) => Err(Refusal::invalid(
             "the body of the request did not come in time",
         )),
         Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Refusal::TooLong(format!(
-            "the body of the request is longer than {LONGEST_BODY} bytes"
-        ))),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            drop_rest(body).await;
+            Err(Refusal::TooLong(format!(
+                "the body of the request is longer than {LONGEST_BODY} bytes"
+            )))
+        }
         Ok(Err(error)) => Err(Refusal::invalid(format!(
             "the body of the request cannot be read: {error}"
         ))),

@@ -109,6 +109,20 @@ impl<'a> Reference<'a> {
     }
 }
 
+/// The short name of an image of Docker's own registry, whose long one newer clients pull by.
+fn familiar(image: &str) -> &str {
+    let Some(short) = image.strip_prefix("docker.io/") else {
+        return image;
+    };
+    let shortest = short.strip_prefix("library/").unwrap_or(short);
+    let is_host = |first: &str| first.contains(['.', ':']) || first == "localhost";
+    match short.split_once('/') {
+        _ if !shortest.contains('/') => shortest,
+        Some((first, _)) if is_host(first) => image,
+        _ => short,
+    }
+}
+
 /// `images/json`.
 pub(crate) async fn list(context: &Context) -> Reply {
     context.query.only(&[
@@ -173,7 +187,7 @@ pub(crate) async fn pull(context: &Context, request: &Request<Incoming>) -> Repl
         ));
     }
     context.query.only(&["fromImage", "tag", "platform"])?;
-    let image = context.query.get("fromImage").unwrap_or_default();
+    let image = familiar(context.query.get("fromImage").unwrap_or_default());
     let tag = context.query.get("tag").unwrap_or_default();
     let image = match (tag, tag.starts_with("sha256:")) {
         ("", _) => image.to_owned(),
@@ -276,6 +290,25 @@ mod tests {
             "Openclaw-sandbox",
         ] {
             assert!(known.check(image).is_err(), "{image}");
+        }
+    }
+
+    #[test]
+    fn names_of_dockers_own_registry_are_short() {
+        for (long, short) in [
+            ("a", "a"),
+            ("docker.io/library/a", "a"),
+            ("docker.io/library/a:1", "a:1"),
+            ("docker.io/a", "a"),
+            ("docker.io/b/a", "b/a"),
+            ("docker.io/library/b/a", "library/b/a"),
+            ("registry:5000/library/a", "registry:5000/library/a"),
+            ("docker.io/registry:5000/a", "docker.io/registry:5000/a"),
+            ("docker.io/x.y/a", "docker.io/x.y/a"),
+            ("docker.io/localhost/a", "docker.io/localhost/a"),
+            ("docker.io.x/library/a", "docker.io.x/library/a"),
+        ] {
+            assert_eq!(familiar(long), short, "{long}");
         }
     }
 

@@ -89,8 +89,7 @@ fn long_bodies_are_not_kept() {
         "\"Image\"",
         &format!("\"Domainname\":\"{}\",\"Image\"", "x".repeat(100 << 20)),
     );
-    let answer = stage.post(CREATE, &long);
-    assert!([413, 0].contains(&answer.status), "{answer:?}");
+    assert_eq!(stage.post(CREATE, &long).status, 413);
     let said = "Content-Length: 104857600\r\n";
     assert_eq!(post(&stage, said, &"x".repeat(2 << 20)).status, 413);
     assert_eq!(made(&stage), 0);

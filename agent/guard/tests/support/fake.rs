@@ -104,7 +104,7 @@ fn converse(mut stream: UnixStream, heard: &Mutex<Vec<String>>, act: &dyn Fn(&st
         Act::Answer(status, body) => {
             let length = body.len();
             let answer = format!(
-                "HTTP/1.1 {status} Said\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+                "HTTP/1.1 {status} Said\r\nApi-Version: 1.41\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
             );
             let _ = stream.write_all(answer.as_bytes());
         }
