@@ -66,9 +66,10 @@ where
         return Ok(answer::pass(answer, line));
     }
     let daemon = (upgrade::on(&mut answer), line);
-    let metrics = context.guard.metrics.clone();
+    let (metrics, tasks) = (context.guard.metrics.clone(), context.guard.tasks.clone());
+    // From now on a goodbye waits for it.
+    let open = Open::count(&metrics.streams);
     let passing = async move {
-        let open = Open::count(&metrics.streams);
         let end = match join(client, daemon).await {
             Ok((client, daemon)) => pass(client, daemon, &metrics.stream_bytes).await,
             Err(error) => {
@@ -77,7 +78,7 @@ where
             }
         };
         drop(open);
-        ended(end).await;
+        tasks.spawn(ended(end)).await;
     };
     context.guard.tasks.spawn(passing).await;
     Ok(switched(&answer))

@@ -9,13 +9,13 @@ mod support;
 use std::{
     io::{Read, Write},
     net::Shutdown,
-    os::unix::net::UnixStream,
     process::Stdio,
 };
 
 use support::{
     CLIENTS, Stage, Version,
-    http::{connect, request},
+    http::request,
+    stream::{CAT, attach, exec, rest},
     until,
 };
 
@@ -40,44 +40,6 @@ fn streams_pass(version: Version) {
     a_removal_excludes_an_exec(&stage, &id);
     until("all uses have ended", || stage.seen.live().is_empty());
 }
-
-fn exec(stage: &Stage, id: &str, body: &str) -> String {
-    let made = stage.post(&format!("/v1.41/containers/{id}/exec"), body);
-    assert_eq!(made.status, 201, "{made:?}");
-    made.body
-        .split('"')
-        .find(|word| word.len() == 64)
-        .unwrap()
-        .to_owned()
-}
-
-/// An exec's stream behind the head of its answer; what the client says right behind its request is the first of it.
-fn attach(stage: &Stage, exec: &str, behind: &str) -> (u16, UnixStream) {
-    let mut stream = connect(&stage.socket);
-    let body = r#"{"Detach":false,"Tty":false}"#;
-    let head = format!(
-        "POST /v1.41/exec/{exec}/start HTTP/1.1\r\nHost: docker\r\nConnection: Upgrade\r\nUpgrade: tcp\r\nContent-Length: {}\r\n\r\n{body}{behind}",
-        body.len()
-    );
-    stream.write_all(head.as_bytes()).unwrap();
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        let mut byte = [0];
-        stream.read_exact(&mut byte).unwrap();
-        head.extend(byte);
-    }
-    let head = String::from_utf8(head).unwrap();
-    (head.split(' ').nth(1).unwrap().parse().unwrap(), stream)
-}
-
-/// What a stream says to its end.
-fn rest(mut stream: UnixStream) -> String {
-    let mut said = Vec::new();
-    stream.read_to_end(&mut said).unwrap();
-    String::from_utf8_lossy(&said).into_owned()
-}
-
-const CAT: &str = r#"{"AttachStdin":true,"AttachStdout":true,"AttachStderr":true,"Cmd":["sh","-c","cat; echo over"]}"#;
 
 fn half_closes_pass(stage: &Stage, id: &str) {
     let (status, mut stream) = attach(stage, &exec(stage, id, CAT), "early ");

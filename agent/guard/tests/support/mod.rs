@@ -6,6 +6,7 @@ mod daemon;
 pub mod fake;
 pub mod http;
 mod image;
+pub mod stream;
 
 use std::{
     fs,
