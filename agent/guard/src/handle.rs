@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::{
-    HeaderMap, Method, Request, Response, StatusCode,
+    Method, Request, Response, StatusCode,
     body::Incoming,
     header::{self, HeaderValue},
 };
@@ -148,7 +148,6 @@ async fn carry_out(
     query: Query,
     request: Request<Incoming>,
 ) -> Reply {
-    check_framing(request.headers())?;
     let newest = guard.settings.newest_api;
     let context = Context {
         guard: guard.clone(),
@@ -185,18 +184,6 @@ fn missing(kind: Kind, name: &str) -> Refusal {
         Kind::Volume => Refusal::Absent(format!("get {name}: no such volume")),
         Kind::Plugin => Refusal::Absent(format!("plugin \"{name}\" not found")),
     }
-}
-
-/// A body whose end is said in two ways may end in two places.
-fn check_framing(headers: &HeaderMap) -> Result<(), Refusal> {
-    let both = headers.contains_key(header::TRANSFER_ENCODING)
-        && headers.contains_key(header::CONTENT_LENGTH);
-    if both || headers.get_all(header::CONTENT_LENGTH).iter().count() > 1 {
-        return Err(Refusal::invalid(
-            "the request says in two ways where its body ends",
-        ));
-    }
-    Ok(())
 }
 
 /// In Docker's own words, as its clients know them.

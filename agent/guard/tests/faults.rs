@@ -18,14 +18,13 @@ use std::{
 
 use support::{
     Front,
-    fake::{Act, Fake},
+    fake::{Act, Fake, ID, OVER, known},
     http::{Answer, connect, exchange},
     until,
 };
 
 /// Short, since each hanging call waits for four times as long.
 const PATIENCE: Duration = Duration::from_millis(100);
-const ID: &str = "00000000000000000000000000000000000000000000000000000000000000ab";
 const MADE: &str = r#"{"Image":"openclaw-sandbox:bookworm-slim","Labels":{"openclaw.sandbox":"1"},"HostConfig":{"NetworkMode":"none"}}"#;
 const HALF_A_HEAD: &str = "HTTP/1.1 200 OK\r\nContent-Ty";
 const HALF_A_BODY: &str = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n[{\"half\":";
@@ -65,21 +64,6 @@ const STREAMS: &[(&str, &str, &str)] = &[
     ("POST", "/v1.41/containers/ID/attach?stream=1", ""),
     ("POST", "/v1.41/exec/ID/start", "{}"),
 ];
-
-/// What a sane daemon knows: one sandbox, and one exec in it.
-fn known(request: &str, exec: &str) -> Option<Act> {
-    let answer = |body: String| Some(Act::Answer(200, body));
-    if request.starts_with(&format!("GET /v1.41/containers/{ID}/json ")) {
-        let config = r#""Config":{"Labels":{"openclaw.sandbox":"1"}}"#;
-        return answer(format!(r#"{{"Id":"{ID}",{config},"HostConfig":{{}}}}"#));
-    }
-    if request.starts_with(&format!("GET /v1.41/exec/{ID}/json ")) {
-        return answer(format!(r#"{{"ContainerID":"{ID}",{exec}}}"#));
-    }
-    None
-}
-
-const OVER: &str = r#""Running":false,"ExitCode":0"#;
 
 fn ask(front: &Front, (method, path, body): (&str, &str, &str)) -> Answer {
     let path = path.replace("ID", ID);

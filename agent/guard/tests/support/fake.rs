@@ -16,6 +16,11 @@ use guard::Settings;
 
 use super::Front;
 
+/// The full id of the one sandbox, and of the one exec in it.
+pub const ID: &str = "00000000000000000000000000000000000000000000000000000000000000ab";
+/// An exec that is over.
+pub const OVER: &str = r#""Running":false,"ExitCode":0"#;
+
 /// What it does with a request.
 pub enum Act {
     /// A whole answer: status and body.
@@ -93,6 +98,19 @@ impl Fake {
     pub fn open(&self) -> usize {
         self.open.load(Ordering::SeqCst)
     }
+}
+
+/// What a sane daemon knows: one sandbox, and one exec in it that is like this.
+pub fn known(request: &str, exec: &str) -> Option<Act> {
+    let answer = |body: String| Some(Act::Answer(200, body));
+    if request.starts_with(&format!("GET /v1.41/containers/{ID}/json ")) {
+        let config = r#""Config":{"Labels":{"openclaw.sandbox":"1"}}"#;
+        return answer(format!(r#"{{"Id":"{ID}",{config},"HostConfig":{{}}}}"#));
+    }
+    if request.starts_with(&format!("GET /v1.41/exec/{ID}/json ")) {
+        return answer(format!(r#"{{"ContainerID":"{ID}",{exec}}}"#));
+    }
+    None
 }
 
 fn converse(mut stream: UnixStream, heard: &Mutex<Vec<String>>, act: &dyn Fn(&str) -> Act) {
