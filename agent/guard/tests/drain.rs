@@ -68,7 +68,13 @@ fn they_are_not_waited_for_without_a_client(stage: &Stage, id: &str) {
     let endless = r#"{"AttachStdout":true,"Cmd":["sleep","infinity"]}"#;
     let (status, stream) = attach(&front, &exec(&front, id, endless), "");
     assert_eq!(status, 101);
+    // One that has said all still listens; one that is gone does not.
+    stream.shutdown(Shutdown::Write).unwrap();
     front.drain.start();
+    until("nobody new is let in", || {
+        UnixStream::connect(&front.socket).is_err()
+    });
+    assert!(front.streams() == 1.0);
     drop(stream);
     front.end();
 }

@@ -1,7 +1,7 @@
 //! A daemon that does what no real one can be made to do, and remembers every word that it heard.
 
 use std::{
-    io::{Read, Write},
+    io::{self, Read, Write},
     os::unix::net::{UnixListener, UnixStream},
     path::{Path, PathBuf},
     sync::{
@@ -128,7 +128,7 @@ fn converse(mut stream: UnixStream, heard: &Mutex<Vec<String>>, act: &dyn Fn(&st
         }
         Act::Hang(bytes) => {
             let _ = stream.write_all(bytes.as_bytes());
-            let _ = stream.read_to_end(&mut Vec::new());
+            let _ = io::copy(&mut stream, &mut io::sink());
         }
         Act::Die(bytes) => {
             let _ = stream.write_all(bytes.as_bytes());
