@@ -10,8 +10,13 @@ use nix::{
 
 use crate::{Access, Root, Settings, refusal::Refusal};
 
-/// Places of a sandbox over which nothing may be mounted.
-const SYSTEM: &[&str] = &["/proc", "/sys", "/dev"];
+/// The kernel's places in a sandbox.
+const KERNEL: &[&str] = &["/proc", "/sys", "/dev"];
+
+/// Where a sandbox has its programs, and what they believe: who has which number and which rights.
+const SYSTEM: &[&str] = &[
+    "/bin", "/boot", "/etc", "/lib", "/lib32", "/lib64", "/libx32", "/sbin", "/usr",
+];
 
 /// Tells whether a source may be mounted, by text and by what lies there now.
 ///
@@ -92,11 +97,20 @@ pub(crate) fn is_clean(path: &str) -> bool {
         && parts.is_some_and(|mut parts| parts.all(|part| !["", ".", ".."].contains(&part)))
 }
 
+/// Whether something may begin to work there: by its text, since links are followed inside the sandbox. A file that was
+/// left open has a path below `/proc`, and that may lead out.
+pub(crate) fn is_working_dir(path: &str) -> bool {
+    ["", "/"].contains(&path) || (is_clean(path) && !is_below(path, KERNEL))
+}
+
+fn is_below(path: &str, places: &[&str]) -> bool {
+    let path = Path::new(path);
+    places.iter().any(|place| path.starts_with(place))
+}
+
 /// Refuses destinations over the system's own places.
 pub(crate) fn check_destination(destination: &str) -> Result<(), Refusal> {
-    let system = SYSTEM
-        .iter()
-        .any(|place| Path::new(destination).starts_with(place));
+    let system = is_below(destination, KERNEL) || is_below(destination, SYSTEM);
     if is_clean(destination) && !system {
         return Ok(());
     }

@@ -11,6 +11,8 @@ pub struct Ceilings {
     pub images: Option<BTreeSet<String>>,
     /// The most memory of one sandbox.
     pub memory_bytes: Option<i64>,
+    /// The most memory and swap of one sandbox; without it there is no swap.
+    pub memory_swap_bytes: Option<i64>,
     /// The most CPU of one sandbox in billionths.
     pub nano_cpus: Option<i64>,
     /// The most processes of one sandbox.
@@ -22,6 +24,7 @@ pub struct Ceilings {
 pub(crate) struct Limits {
     pub(crate) images: Images,
     pub(crate) memory_bytes: Option<i64>,
+    pub(crate) memory_swap_bytes: Option<i64>,
     pub(crate) nano_cpus: Option<i64>,
     pub(crate) pids: Option<i64>,
 }
@@ -32,6 +35,9 @@ impl Limits {
         Self {
             images: Images::new(settings.images.as_deref(), document.images.as_ref()),
             memory_bytes: smaller(settings.memory_bytes, document.memory_bytes),
+            memory_swap_bytes: document
+                .memory_swap_bytes
+                .and_then(|swap| smaller(settings.memory_bytes, Some(swap))),
             nano_cpus: smaller(settings.nano_cpus, document.nano_cpus),
             pids: smaller(settings.pids, document.pids),
         }

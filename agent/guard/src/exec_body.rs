@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Allowance,
-    binds::is_clean,
-    create::check_user,
+    binds::is_working_dir,
+    create::user,
     refusal::Refusal,
     unused::{self, Unused},
 };
@@ -41,11 +41,11 @@ pub(crate) struct StartExec {
 }
 
 impl CreateExec {
-    pub(crate) fn check(&self, root: Allowance) -> Result<(), Refusal> {
+    pub(crate) fn check(&mut self, root: Allowance) -> Result<(), Refusal> {
         unused::refuse(&[("Privileged", &self.privileged)])?;
-        check_user(&self.user, root)?;
+        self.user = user(&self.user, root)?;
         let directory = self.working_dir.as_str();
-        if !directory.is_empty() && directory != "/" && !is_clean(directory) {
+        if !is_working_dir(directory) {
             return Err(Refusal::forbidden(format!(
                 "`{directory}` is no plain path of a working directory"
             )));

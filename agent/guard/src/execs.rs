@@ -106,7 +106,7 @@ fn begin(context: &Context, container: &str) -> Result<Permit, Refusal> {
 
 /// `containers/{id}/exec`.
 pub(crate) async fn create(context: &Context, container: &str, body: &[u8]) -> Reply {
-    let create: CreateExec = read(body)?;
+    let mut create: CreateExec = read(body)?;
     create.check(context.guard.settings.root_user)?;
     let permit = begin(context, container)?;
     let path = format!("/containers/{container}/exec");

@@ -137,7 +137,21 @@ fn host_tricks(stage: &Stage) -> Vec<(&'static str, Value)> {
     ] {
         tricks.push(("Binds", json!([format!("{workspace}:/x:{options}")])));
     }
-    for target in ["/", "/proc", "/proc/sys", "/sys", "/dev", "/x/../proc", "x"] {
+    for target in [
+        "/",
+        "/proc",
+        "/proc/sys",
+        "/sys",
+        "/dev",
+        "/x/../proc",
+        "x",
+        "/etc",
+        "/etc/passwd",
+        "/usr/bin",
+        "/bin/sh",
+        "/sbin",
+        "/lib64",
+    ] {
         tricks.push(("Binds", json!([format!("{workspace}:{target}")])));
         tricks.push(("Tmpfs", json!({target: ""})));
     }
@@ -300,6 +314,8 @@ fn config_tricks() -> Vec<(&'static str, Value)> {
         ("MacAddress", json!("02:42:ac:11:00:02")),
         ("Healthcheck", json!({"Test": ["CMD", "true"]})),
         ("WorkingDir", json!("/x/../..")),
+        ("WorkingDir", json!("/proc/self/fd/8")),
+        ("WorkingDir", json!("/sys")),
         ("hostConfig", json!({"Privileged": true})),
         ("hostconfig", json!({"Privileged": true})),
         ("Privileged", json!(true)),
@@ -344,6 +360,9 @@ fn config_tricks() -> Vec<(&'static str, Value)> {
             " root",
             "1000:1000:0",
             ":0",
+            "sandbox",
+            "1000:sandbox",
+            "1000:",
         ]
         .map(|user| ("User", json!(user))),
     );
@@ -365,6 +384,16 @@ const CALLS: &[(&str, &str, &str)] = &[
         "POST",
         "/v1.41/containers/{id}/exec",
         r#"{"Cmd":["id"],"User":"0"}"#,
+    ),
+    (
+        "POST",
+        "/v1.41/containers/{id}/exec",
+        r#"{"Cmd":["id"],"User":"toor"}"#,
+    ),
+    (
+        "POST",
+        "/v1.41/containers/{id}/exec",
+        r#"{"Cmd":["id"],"WorkingDir":"/proc/self/fd/8"}"#,
     ),
     (
         "POST",

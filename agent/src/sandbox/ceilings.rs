@@ -34,6 +34,7 @@ pub(super) fn ceilings(document: &Value) -> Ceilings {
                 .collect::<BTreeSet<String>>(),
         ),
         memory_bytes: largest(&sandboxed, "/memory", memory),
+        memory_swap_bytes: largest(&sandboxed, "/memorySwap", memory),
         nano_cpus: largest(&sandboxed, "/cpus", nano_cpus),
         pids: largest(&sandboxed, "/pidsLimit", Value::as_i64),
     }
@@ -244,6 +245,16 @@ mod tests {
         ] {
             assert_eq!(limits(&document(own.clone())), expected, "{own}");
         }
+    }
+
+    #[test]
+    fn swap_is_what_the_document_says_of_it() {
+        let swap = |docker: Value| ceilings(&sandboxed(docker)).memory_swap_bytes;
+        assert_eq!(swap(json!({"memory": "1m"})), None);
+        let both = json!({"memory": "1m", "memorySwap": "3m"});
+        assert_eq!(swap(both), Some(3 << 20));
+        // Any amount, as Docker has it, is more than the guard gives.
+        assert_eq!(swap(json!({"memory": "1m", "memorySwap": "-1"})), None);
     }
 
     #[test]

@@ -11,6 +11,9 @@ use crate::{
 
 use super::{Create, GRACES, host::HostConfig};
 
+/// Whom a sandbox runs as that names nobody: the user of the shipped image, and of the gateway's own.
+const USER: &str = "1000:1000";
+
 /// The rules for new containers.
 #[derive(Debug)]
 pub(crate) struct Rules {
@@ -51,12 +54,17 @@ impl Rules {
             )));
         }
         limits.images.check(&create.image)?;
-        check_user(&create.user, self.settings.root_user)?;
+        create.user = user(&create.user, self.settings.root_user)?;
         check_words(create)?;
         self.check_network(create)?;
         self.check_files(&create.host_config, limits.memory_bytes)?;
         check_modes(&create.host_config)?;
-        bound(&mut create.host_config, limits)
+        bound(&mut create.host_config, limits)?;
+        if create.user.is_empty() {
+            USER.clone_into(&mut create.user);
+        }
+        confine(&mut create.host_config);
+        Ok(())
     }
 
     fn check_network(&self, create: &Create) -> Result<(), Refusal> {
@@ -113,7 +121,7 @@ fn bound(host: &mut HostConfig, limits: &Limits) -> Result<(), Refusal> {
         host.memory
     };
     within("MemoryReservation", host.memory_reservation, 0..=memory)?;
-    within("MemorySwap", host.memory_swap, 0..=memory.saturating_mul(2))?;
+    host.memory_swap = with_swap(host, limits)?;
     within(
         "MemorySwappiness",
         host.memory_swappiness.unwrap_or(-1),
@@ -124,37 +132,50 @@ fn bound(host: &mut HostConfig, limits: &Limits) -> Result<(), Refusal> {
     within("OomScoreAdj", host.oom_score_adj, 0..=1000)
 }
 
-/// Refuses root by name or number, where it is said; what is not said is the image's own user.
-pub(crate) fn check_user(user: &str, root: Allowance) -> Result<(), Refusal> {
-    if user.is_empty() {
-        return Ok(());
-    }
-    let (name, group) = user.split_once(':').unwrap_or((user, "1"));
-    if ![name, group].into_iter().all(is_user) {
-        return Err(Refusal::forbidden(format!(
-            "`{user}` is no plain name or number of a user and group"
-        )));
-    }
-    if root == Allowance::Refused
-        && [name, group]
-            .iter()
-            .any(|part| ["0", "root"].contains(part))
-    {
-        return Err(Refusal::forbidden("a sandbox may not run as root"));
-    }
-    Ok(())
+/// Memory and swap together: no swap, unless both the maker and the document say so.
+fn with_swap(host: &HostConfig, limits: &Limits) -> Result<i64, Refusal> {
+    let most = limits.memory_swap_bytes.unwrap_or(0).max(host.memory);
+    within("MemorySwap", host.memory_swap, 0..=most)?;
+    Ok(if host.memory_swap == 0 {
+        host.memory
+    } else {
+        host.memory_swap
+    })
 }
 
-fn is_user(text: &str) -> bool {
-    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-    if digits {
-        return text == "0" || ((1..=9).contains(&text.len()) && !text.starts_with('0'));
+/// What every sandbox has, whether its maker asked for it or not: what it leaves out would be the daemon's own default,
+/// with programs that make root of anybody, and the host's control groups.
+fn confine(host: &mut HostConfig) {
+    host.security_opt = Some(vec!["no-new-privileges".to_owned()]);
+    host.cap_drop = Some(vec!["ALL".to_owned()]);
+    "private".clone_into(&mut host.cgroupns_mode);
+    if host.ipc_mode.is_empty() {
+        "private".clone_into(&mut host.ipc_mode);
     }
-    text.len() <= 32
-        && text.starts_with(|first: char| first.is_ascii_lowercase() || first == '_')
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-".contains(&byte))
+}
+
+/// A user by number, with a group; empty where none is named.
+///
+/// A name would be looked up in files that a bind may put into the sandbox, and so would the group of a number alone.
+pub(crate) fn user(text: &str, root: Allowance) -> Result<String, Refusal> {
+    if text.is_empty() {
+        return Ok(String::new());
+    }
+    let (user, group) = text.split_once(':').unwrap_or((text, text));
+    if ![user, group].into_iter().all(is_number) {
+        return Err(Refusal::forbidden(format!(
+            "`{text}` is no user by number, such as {USER}: what a name means is up to what is mounted"
+        )));
+    }
+    if root == Allowance::Refused && [user, group].contains(&"0") {
+        return Err(Refusal::forbidden("a sandbox may not run as root"));
+    }
+    Ok(format!("{user}:{group}"))
+}
+
+fn is_number(text: &str) -> bool {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    digits && (text == "0" || ((1..=9).contains(&text.len()) && !text.starts_with('0')))
 }
 
 fn check_words(create: &Create) -> Result<(), Refusal> {
@@ -175,10 +196,7 @@ fn check_words(create: &Create) -> Result<(), Refusal> {
     for (name, fine) in [
         ("Hostname", host_name(&create.hostname)),
         ("Domainname", host_name(&create.domainname)),
-        (
-            "WorkingDir",
-            directory.is_empty() || directory == "/" || binds::is_clean(directory),
-        ),
+        ("WorkingDir", binds::is_working_dir(directory)),
         ("StopSignal", signal(&create.stop_signal)),
         (
             "StopTimeout",
