@@ -143,6 +143,9 @@ pub trait Engine: Send + Sync + 'static {
     /// Measures what one container uses.
     async fn stats(&self, id: Id) -> Result<Usage, EngineError>;
 
+    /// Tells the bytes that a container wrote into its own layer.
+    async fn written(&self, id: Id) -> Result<u64, EngineError>;
+
     /// Asks a container to end, and ends it once the grace is over. One that is not running is no error.
     async fn stop(&self, id: Id, grace: Duration) -> Result<(), EngineError>;
 

@@ -91,7 +91,7 @@ pub struct Inventory {
     pub build_cache: Reclaimable,
     /// What others use.
     pub foreign: ForeignUse,
-    /// What the gateway said of its sessions.
+    /// What the gateway last said of its sessions.
     pub sessions: Option<Sessions>,
     /// How full the disk is.
     pub disk: Option<Disk>,
@@ -243,29 +243,38 @@ impl Inventory {
         }
     }
 
-    fn hear_sessions(&mut self, sessions: Option<Sessions>, now: Moment) {
-        let asked = sessions.as_ref().map(Sessions::asked);
+    fn hear_sessions(&mut self, answer: Option<Sessions>, now: Moment) {
+        let Some(answer) = answer else {
+            self.miss_answer(now);
+            return;
+        };
+        let asked = answer.asked();
         let before = self.sessions.as_ref();
-        if let (Some(asked), Some(before)) = (asked, before)
-            && asked < before.asked()
-        {
+        if before.is_some_and(|before| asked < before.asked()) {
             return;
         }
-        let answers = [before, sessions.as_ref()];
         for sandbox in self.sandboxes.values_mut() {
             let scope = &sandbox.facts.scope;
-            if answers
-                .into_iter()
-                .flatten()
-                .any(|answer| answer.is_active(scope))
-            {
-                sandbox.touch(asked.unwrap_or(now));
+            let was_active = before.is_some_and(|before| before.is_active(scope));
+            if was_active || answer.is_active(scope) {
+                sandbox.touch(asked);
             }
-            sandbox.miss(sessions.as_ref());
+            sandbox.miss(Some(&answer));
         }
-        self.remembered
-            .hear(sessions.as_ref(), asked.unwrap_or(now));
-        self.sessions = sessions;
+        self.remembered.hear(Some(&answer), asked);
+        self.sessions = Some(answer);
+    }
+
+    /// The gateway cannot be asked: nothing counts as missing, and the runs that it last told of go on, as far as anybody
+    /// knows.
+    fn miss_answer(&mut self, now: Moment) {
+        for sandbox in self.sandboxes.values_mut() {
+            sandbox.miss(None);
+        }
+        self.remembered.hear(None, now);
+        if let Some(sessions) = &mut self.sessions {
+            sessions.miss_answer();
+        }
     }
 
     /// Tells the images that sandboxes used up to now.

@@ -43,7 +43,8 @@ pub fn live(
     if sandbox.execs.values().any(counts) {
         return Some(Why::Exec);
     }
-    let sessions = sessions.filter(|sessions| is_fresh(sessions, limits, now));
+    // A run is heard of like an exec: what is known of it holds until the gateway says otherwise, but not for ever.
+    let sessions = sessions.filter(|sessions| counts(&sessions.asked()));
     if sessions.is_some_and(|sessions| sessions.is_active(&sandbox.facts.scope)) {
         return Some(Why::Run);
     }
@@ -69,13 +70,12 @@ pub fn full_of_live(
     step == Step::Critical && removals.is_empty() && inventory.sandboxes.values().any(is_live)
 }
 
-/// An answer of the gateway holds at least for so long, however short the grace of what it no longer names:
-/// what it calls active is live.
+/// How long an answer of the gateway says what is missing, however short the grace of what it does not name.
 const ANSWER: Duration = Duration::from_secs(5 * 60);
 
-/// Whether an answer of the gateway is still one.
+/// Whether what an answer of the gateway does not name is missing.
 pub(crate) fn is_fresh(sessions: &Sessions, limits: &Limits, now: Moment) -> bool {
-    now.since(sessions.asked()) < limits.orphan_grace.max(ANSWER)
+    sessions.is_answer() && now.since(sessions.asked()) < limits.orphan_grace.max(ANSWER)
 }
 
 /// The limits of sandboxes at one step.

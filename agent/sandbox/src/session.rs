@@ -103,6 +103,8 @@ pub struct Sessions {
     active: HashSet<String>,
     active_agents: HashSet<String>,
     asked: Moment,
+    /// Whether the gateway was asked again since, and did not answer.
+    unanswered: bool,
 }
 
 impl Sessions {
@@ -123,7 +125,19 @@ impl Sessions {
             known,
             active,
             asked,
+            unanswered: false,
         }
+    }
+
+    /// The gateway was asked again, and did not answer.
+    pub(crate) fn miss_answer(&mut self) {
+        self.unanswered = true;
+    }
+
+    /// Whether the gateway answered when it was last asked. Only then what it does not list is gone.
+    #[must_use]
+    pub fn is_answer(&self) -> bool {
+        !self.unanswered
     }
 
     /// When the gateway was asked.

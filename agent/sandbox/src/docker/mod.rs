@@ -19,8 +19,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bollard::errors::Error;
 use bollard::query_parameters::{
-    CreateImageOptionsBuilder, ImportImageOptionsBuilder, InspectContainerOptionsBuilder,
-    StatsOptionsBuilder, StopContainerOptionsBuilder,
+    CreateImageOptionsBuilder, ImportImageOptionsBuilder, InspectContainerOptions,
+    InspectContainerOptionsBuilder, StatsOptionsBuilder, StopContainerOptionsBuilder,
 };
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
@@ -228,14 +228,25 @@ impl Engine for Docker {
             .stream(false)
             .one_shot(true)
             .build();
-        let sized = InspectContainerOptionsBuilder::default().size(true).build();
         let measure = |client: bollard::Docker| async move {
             let mut stats = client.stats(&id, Some(once));
             let stats = stats.next().await.unwrap_or_else(|| Err(closed()))?;
-            let shown = client.inspect_container(&id, Some(sized)).await?;
+            let shown = client.inspect_container(&id, Some(sized())).await?;
             Ok(shown::usage(stats, shown.size_rw))
         };
         self.call("measure a container", LIST, measure).await
+    }
+
+    async fn written(&self, id: Id) -> Result<u64, EngineError> {
+        let id = id.to_string();
+        let weigh = |client: bollard::Docker| async move {
+            client.inspect_container(&id, Some(sized())).await
+        };
+        let shown = self.call("weigh a container", ASK, weigh).await?;
+        Ok(shown
+            .size_rw
+            .and_then(|size| u64::try_from(size).ok())
+            .unwrap_or(0))
     }
 
     async fn stop(&self, id: Id, grace: Duration) -> Result<(), EngineError> {
@@ -293,6 +304,11 @@ impl Engine for Docker {
         };
         self.call("pull an image", Duration::MAX, pull).await
     }
+}
+
+/// A look that measures what a container wrote.
+fn sized() -> InspectContainerOptions {
+    InspectContainerOptionsBuilder::default().size(true).build()
 }
 
 /// A name that names one image: without a tag or digest, a daemon pulls all there are.

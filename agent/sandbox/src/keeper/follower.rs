@@ -246,7 +246,12 @@ impl Follower {
     }
 
     fn list(&mut self) {
-        self.listing = Some(list(self.engine.clone(), self.folders.clone()).boxed());
+        self.listing = Some(self.lists());
+    }
+
+    /// Everything that the daemon has now, apart from what is followed.
+    pub(super) fn lists(&self) -> BoxFuture<'static, Result<Listing, EngineError>> {
+        list(self.engine.clone(), self.folders.clone()).boxed()
     }
 
     fn begin_looks(&mut self) {

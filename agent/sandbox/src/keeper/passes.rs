@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use futures_util::future::OptionFuture;
 use tokio::time::{Instant, timeout};
 use tracing::{debug, error, info, warn};
 
@@ -12,8 +13,8 @@ use super::handle::{KeeperError, Reply};
 use super::view::{Daemon, Happening};
 use super::{Keeper, Stage};
 use crate::{
-    Attempt, Change, FAILURES_MAX, Failure, Fate, Id, Meaning, Mode, Moment, PassReport,
-    Reclaimable, Removal, Request, Sessions, Step, Target, decide, full_of_live,
+    Attempt, Change, EngineError, FAILURES_MAX, Failure, Fate, Id, Listing, Meaning, Mode, Moment,
+    PassReport, Reclaimable, Removal, Request, Sessions, Step, Target, decide, full_of_live,
 };
 
 /// How long the gateway may take to tell its sessions.
@@ -36,6 +37,8 @@ pub(super) struct Gathered {
     start: Instant,
     sessions: Option<Sessions>,
     images: Option<BTreeSet<String>>,
+    /// What the daemon has, where the disk asks for it: what fills a disk came a moment ago, and no event tells of it.
+    listing: Option<Result<Listing, EngineError>>,
 }
 
 /// A pass that removes, or has removed.
@@ -75,14 +78,17 @@ impl Keeper {
     fn gather(&mut self, order: Order) {
         let gateway = self.gateway.clone();
         let start = Instant::now();
+        let list = (self.step > Step::Normal).then(|| self.follower.lists());
         let gather = async move {
             let asked = async { tokio::join!(gateway.sessions(), gateway.images()) };
-            let (sessions, images) = timeout(GATEWAY, asked).await.unwrap_or_default();
+            let (asked, listing) = tokio::join!(timeout(GATEWAY, asked), OptionFuture::from(list));
+            let (sessions, images) = asked.unwrap_or_default();
             Stage::Gathered(Box::new(Gathered {
                 order,
                 start,
                 sessions,
                 images,
+                listing,
             }))
         };
         self.pass = Some(gather.boxed());
@@ -94,6 +100,7 @@ impl Keeper {
             start,
             sessions,
             images,
+            listing,
         } = gathered;
         self.apply(Change::Sessions(sessions));
         self.settings.limits.images.wanted = images;
@@ -103,13 +110,26 @@ impl Keeper {
             self.next_in_queue();
             return;
         }
+        match listing {
+            // The disk filled just now.
+            None if self.step > Step::Normal => return self.gather(order),
+            None => {}
+            // The follower may have listed anew meanwhile.
+            Some(Ok(listing)) if Some(listing.began) < self.inventory.listed => {}
+            Some(Ok(listing)) => self.listed(listing),
+            Some(Err(error)) => {
+                warn!(%error, source = %error.source, "the sandbox daemon does not tell what it has: the pass is made on what was last known");
+            }
+        }
         let report = self.decided(&order);
         if order.mode == Mode::Dry {
             self.finish(order, start, report);
             return;
         }
         let (pruner, step) = (self.pruner.clone(), report.step);
-        let removals = report.decided.clone();
+        let stays = |removal: &&Removal| report.stayed.contains_key(&removal.target);
+        let due = report.decided.iter().filter(|removal| !stays(removal));
+        let removals = due.cloned().collect();
         let carry = async move {
             let attempts = pruner.carry_out(removals, step).await;
             Stage::Carried(Box::new(Carried {
@@ -137,9 +157,14 @@ impl Keeper {
         );
         self.stuck
             .keep(decided.iter().map(|removal| &removal.target));
-        decided.retain(|removal| {
-            !self.stuck.holds(&removal.target, now) && !self.may_be_recent(removal, now)
-        });
+        decided.retain(|removal| !self.may_be_recent(removal, now));
+        // Who asks does not wait for the next try.
+        let waits = |target: &Target| order.reply.is_none() && self.stuck.holds(target, now);
+        let targets = decided.iter().map(|removal| &removal.target);
+        let stayed: BTreeMap<_, _> = targets
+            .filter(|target| waits(target))
+            .map(|target| (target.clone(), "it would not go: it is tried again later"))
+            .collect();
         let seen = self.inventory.sandboxes.len();
         PassReport {
             mode: order.mode,
@@ -150,7 +175,7 @@ impl Keeper {
             kept: seen,
             names: self.names(&decided),
             removed: BTreeMap::new(),
-            stayed: BTreeMap::new(),
+            stayed,
             spared: 0,
             failed: Vec::new(),
             failures: 0,
@@ -195,11 +220,23 @@ impl Keeper {
             mut report,
             attempts,
         } = carried;
-        for attempt in attempts {
+        for mut attempt in attempts {
+            self.weigh(&mut attempt);
             count(&attempt, &mut report);
             self.attempted(attempt);
         }
         self.finish(order, start, report);
+    }
+
+    /// What a sandbox had written, where the daemon did not say so at its removal and it was measured before.
+    fn weigh(&self, attempt: &mut Attempt) {
+        if let (Fate::Removed(bytes @ 0), Target::Container(id)) =
+            (&mut attempt.fate, &attempt.removal.target)
+        {
+            let sandbox = self.inventory.sandboxes.get(id);
+            let usage = sandbox.and_then(|sandbox| sandbox.usage);
+            *bytes = usage.and_then(|usage| usage.written_bytes).unwrap_or(0);
+        }
     }
 
     fn finish(&mut self, order: Order, start: Instant, mut report: PassReport) {

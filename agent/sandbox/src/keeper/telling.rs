@@ -8,7 +8,7 @@ use tracing::warn;
 
 use super::view::{Happening, SandboxChange, Shown, View};
 use super::{Keeper, VIEW_EVERY};
-use crate::{Change, Id, Memory, Moment, Sandbox, State, live};
+use crate::{Change, Id, Memory, Moment, Sandbox, Sessions, State, live};
 
 impl Keeper {
     /// Takes a change in, and tells who follows.
@@ -98,7 +98,7 @@ impl Keeper {
             taken: now,
             daemon: self.daemon.clone(),
             sandboxes: Arc::new(inventory.sandboxes.values().map(shown).collect()),
-            sessions_known: inventory.sessions.is_some(),
+            sessions_known: inventory.sessions.as_ref().is_some_and(Sessions::is_answer),
             disk: inventory.disk,
             step: self.step,
             full_of_live: self.full_of_live,

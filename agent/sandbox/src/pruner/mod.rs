@@ -151,8 +151,9 @@ impl Pruner {
                 removal,
                 fate: Fate::NotNeeded,
             }));
+            let weigh = due.len() <= self.settings.in_flight.max(1);
             let tried = stream::iter(due)
-                .map(|removal| self.attempt(removal, Force::No))
+                .map(|removal| self.tried(removal, Force::No, weigh))
                 .buffer_unordered(self.settings.in_flight.max(1));
             attempts.extend(tried.collect::<Vec<_>>().await);
             step = self.look_at_disk(step).await;
@@ -162,11 +163,15 @@ impl Pruner {
 
     /// Carries one removal out.
     pub async fn attempt(&self, removal: Removal, force: Force) -> Attempt {
+        self.tried(removal, force, true).await
+    }
+
+    async fn tried(&self, removal: Removal, force: Force, weigh: bool) -> Attempt {
         // It is never closed.
         let _slot = self.slots.acquire().await;
         self.rate.turn().await;
         let time = self.settings.deadline + self.settings.grace;
-        let fate = match timeout(time, self.remove(&removal, force)).await {
+        let fate = match timeout(time, self.remove(&removal, force, weigh)).await {
             Ok(Ok(fate)) => fate,
             Ok(Err(error)) => meant(error),
             Err(_) => Fate::Failed(EngineError {
@@ -178,15 +183,36 @@ impl Pruner {
         Attempt { removal, fate }
     }
 
-    async fn remove(&self, removal: &Removal, force: Force) -> Result<Fate, EngineError> {
+    async fn remove(
+        &self,
+        removal: &Removal,
+        force: Force,
+        weigh: bool,
+    ) -> Result<Fate, EngineError> {
         match &removal.target {
-            Target::Container(id) => self.remove_sandbox(*id, removal, force).await,
+            Target::Container(id) => {
+                let bytes = self.written(*id, weigh).await;
+                let fate = self.remove_sandbox(*id, removal, force).await?;
+                Ok(match fate {
+                    Fate::Removed(more) => Fate::Removed(bytes + more),
+                    other => other,
+                })
+            }
             Target::Folder(name) => self.remove_folder(name).await,
             target => {
                 let bytes = self.engine.remove(target, Running::Stays).await?;
                 Ok(Fate::Removed(bytes))
             }
         }
+    }
+
+    /// What goes with a sandbox. Many that go at once are not weighed: for the daemon that is work.
+    async fn written(&self, id: Id, weigh: bool) -> u64 {
+        if !weigh {
+            return 0;
+        }
+        // One that cannot be weighed goes all the same.
+        self.engine.written(id).await.unwrap_or_default()
     }
 
     async fn remove_sandbox(

@@ -70,7 +70,6 @@ async fn what_is_cheapest_to_lose_goes_first(version: Version) {
     fs::create_dir(&data).unwrap();
     let daemon = Daemon::start_at(version, Some(&data));
     daemon.import(IMAGE);
-    daemon.import_archive("openclaw-sandbox:old", "sandbox", &archive(&[], PIECE));
     let write = format!("head -c {PIECE} /dev/zero > /written");
     let mut ids = Vec::new();
     for name in ["dead", "idle", "live"] {
@@ -104,6 +103,8 @@ async fn what_is_cheapest_to_lose_goes_first(version: Version) {
         let pass = stage.handle.pass(Mode::Real, Request::default());
         pass.await.unwrap()
     };
+    // No event of a container tells of it.
+    daemon.import_archive("openclaw-sandbox:old", "sandbox", &archive(&[], PIECE));
     disk.fill(60);
     assert_eq!(went(&pass().await), [], "there is room");
 
@@ -119,7 +120,9 @@ async fn what_is_cheapest_to_lose_goes_first(version: Version) {
     assert_eq!(containers(&daemon).await.len(), 3);
 
     disk.fill(92);
-    assert_eq!(went(&pass().await), [("container", Reason::Exited)]);
+    let report = pass().await;
+    assert_eq!(went(&report), [("container", Reason::Exited)]);
+    assert!(report.bytes_freed >= PIECE as u64, "{report:#?}");
     assert_eq!(containers(&daemon).await, [idle, live].into());
 
     disk.fill(97);

@@ -18,6 +18,7 @@ mod races;
 mod restarts;
 mod stage;
 mod streams;
+mod stuck;
 mod support;
 
 /// Makes a test of an async function for each daemon.

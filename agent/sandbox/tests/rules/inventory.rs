@@ -227,8 +227,9 @@ fn runs_are_activity_up_to_the_answer_that_no_longer_has_them() {
     assert_eq!(tell(idle(30), 31), at(30), "it ended in between");
     assert_eq!(tell(idle(40), 40), at(30));
     assert_eq!(tell(active(50), 50), at(50));
-    assert_eq!(tell(None, 60), at(60), "nobody knows");
-    assert_eq!(tell(None, 70), at(60));
+    assert_eq!(tell(None, 60), at(50), "nobody knows");
+    assert_eq!(tell(idle(70), 70), at(70), "it ended in between");
+    assert_eq!(tell(None, 80), at(70));
 }
 
 #[test]

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sandbox::{
-    Inventory, Limits, Reason, Removal, Request, Sandbox, Scope, State, Step, Target, Why, decide,
-    full_of_live, live,
+    Change, Inventory, Limits, Reason, Removal, Request, Sandbox, Scope, State, Step, Target, Why,
+    decide, full_of_live, live,
 };
 
 use crate::stage::*;
@@ -311,12 +311,26 @@ fn a_gateway_that_cannot_be_asked_makes_no_orphans_and_an_old_answer_is_none() {
         inventory.sessions = answer;
         assert_eq!(containers(&inventory, &limits, Step::Normal).len(), wanted);
     }
-    inventory.sessions = sessions(&[], &["agent:main:s1"], ago(15 * MINUTE));
+}
+
+#[test]
+fn a_run_that_the_gateway_told_of_goes_on_until_it_says_otherwise_but_not_for_ever() {
+    let mut inventory = holding([missing(DAY)]);
+    let limits = Limits::default();
+    for (asked, wanted) in [(DAY - MILLI, Some(Why::Run)), (DAY, None)] {
+        inventory.sessions = sessions(&[], &["agent:main:s1"], ago(asked));
+        inventory.apply(Change::Sessions(None), NOW);
+        let sandbox = &inventory.sandboxes[&id(1)];
+        let seen = live(sandbox, inventory.sessions.as_ref(), &limits, NOW);
+        assert_eq!(seen, wanted, "{asked:?}");
+    }
+    inventory.sessions = sessions(&[], &["agent:main:s1"], ago(MINUTE));
+    inventory.apply(Change::Sessions(None), NOW);
+    inventory.apply(Change::Sessions(sessions(&[], &[], NOW)), NOW);
     let sandbox = &inventory.sandboxes[&id(1)];
-    assert_eq!(
-        live(sandbox, inventory.sessions.as_ref(), &limits, NOW),
-        None
-    );
+    let seen = live(sandbox, inventory.sessions.as_ref(), &limits, NOW);
+    let ago = Duration::ZERO;
+    assert_eq!(seen, Some(Why::Recent { ago }), "it ended just now");
 }
 
 #[test]

@@ -140,8 +140,7 @@ fn is_live(one: &Sandbox, inventory: &Inventory, limits: &Limits) -> bool {
         .values()
         .any(|began| within(*began, limits.exec_limit));
     let run = inventory.sessions.as_ref().is_some_and(|sessions| {
-        within(sessions.asked(), limits.orphan_grace.max(5 * MINUTE))
-            && sessions.is_active(&one.facts.scope)
+        within(sessions.asked(), limits.exec_limit) && sessions.is_active(&one.facts.scope)
     });
     exec || run || within(one.last_active, limits.live_after)
 }

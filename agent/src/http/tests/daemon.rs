@@ -128,6 +128,10 @@ impl Engine for Fake {
         })
     }
 
+    async fn written(&self, _: Id) -> Result<u64, EngineError> {
+        Ok(0)
+    }
+
     async fn stop(&self, _: Id, _: Duration) -> Result<(), EngineError> {
         Ok(())
     }
