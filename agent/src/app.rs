@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use openclaw::{Link, LinkHandle};
@@ -17,6 +18,9 @@ use crate::gateway::{self, Child, OpenClaw, Patience, Protection, Tokens, follow
 use crate::http::{self, Status};
 use crate::sandbox;
 use crate::secrets::{self, Bundle, Secrets, TokenFile};
+
+/// How long a stream through the guard may outlive the gateway that it was for.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// Everything that an operator sets.
 #[derive(Clone, Debug)]
@@ -112,7 +116,7 @@ impl App {
             Some(settings) => {
                 let joined = sandbox::bind(settings, link, handle.clone(), &registry, &drain);
                 let (running, owner) = joined.await?;
-                kept(running, &drain, &mut tasks);
+                kept(running, &drain, commands.clone(), &mut tasks);
                 Some(owner)
             }
             None => None,
@@ -241,11 +245,39 @@ fn secrets_of(
 }
 
 /// One task for each part. Nothing waits for the daemon: an instance without sandboxes can serve.
-fn kept(running: sandbox::Running, drain: &Drain, tasks: &mut JoinSet<Result<()>>) {
+fn kept(
+    running: sandbox::Running,
+    drain: &Drain,
+    child: Option<mpsc::Sender<Command>>,
+    tasks: &mut JoinSet<Result<()>>,
+) {
     tasks.spawn(done(running.keeper.run(drain.clone())));
     if let Some(guard) = running.guard {
-        tasks.spawn(done(guard.run(drain.clone())));
+        let guarded = match child {
+            Some(child) => gone_after(child, drain.clone(), tasks),
+            None => drain.clone(),
+        };
+        tasks.spawn(done(guard.run(guarded)));
     }
+}
+
+/// A drain that starts once the child has ended: until then its runs come to their end, and their tools with them.
+fn gone_after(
+    child: mpsc::Sender<Command>,
+    drain: Drain,
+    tasks: &mut JoinSet<Result<()>>,
+) -> Drain {
+    let last = Drain::new(LAST_WORDS);
+    let started = last.clone();
+    tasks.spawn(done(async move {
+        drain.signalled().await;
+        tokio::select! {
+            () = child.closed() => {}
+            () = drain.expired() => {}
+        }
+        started.start();
+    }));
+    last
 }
 
 /// The first signal drains the gateway, a second one hurries it.

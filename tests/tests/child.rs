@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use support::{agent_binary, eventually};
+use support::{agent_binary, docker_command, eventually};
 use tempfile::TempDir;
 
 /// Longer than anything takes, however busy the machine is.
@@ -193,4 +193,31 @@ fn neither_the_agent_nor_its_child_writes_core_files() {
         assert_eq!(words[4..6], ["0", "0"], "{limits}");
     }
     end(agent);
+}
+
+#[test]
+fn the_guard_serves_until_the_child_has_ended() {
+    let desk = Desk::new("true");
+    fs::create_dir_all(desk.path("gateway/workspace")).unwrap();
+    let socket = desk.path("guard.sock").display().to_string();
+    let docker = docker_command();
+    let script = format!(
+        "#!/bin/sh\ntrap 'sleep 1; {} -H unix://{socket} version > at-the-end 2>&1; exit 0' TERM\necho $$ > up\n\
+         sleep 600 & wait\n",
+        docker.display()
+    );
+    fs::write(desk.path("openclaw"), script).unwrap();
+    let (raw, gateway) = (desk.path("no-daemon.sock"), desk.path("gateway"));
+    let (raw, gateway) = (raw.display().to_string(), gateway.display().to_string());
+    desk.life(&[
+        "--docker-socket",
+        &raw,
+        "--guard-socket",
+        &socket,
+        "--gateway-state",
+        &gateway,
+    ]);
+    let heard = fs::read_to_string(desk.path("at-the-end")).unwrap();
+    assert!(heard.contains("Error response from daemon"), "{heard}");
+    assert!(!std::path::Path::new(&socket).exists(), "the socket stays");
 }

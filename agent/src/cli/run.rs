@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::ArgMatches;
-use rustix::process::{Resource, Rlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use service::{Drain, LogFormat, LogSettings, Signals, TokenFiles};
 
 use super::answer::Answer;
@@ -23,6 +23,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<Answer, Error> {
     let (settings, log) = settings(matches)?;
     service::init(&log).context("cannot set up the log")?;
     dump_no_core();
+    open_many_files();
     // Taken already only by ourselves.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -40,6 +41,18 @@ fn dump_no_core() {
     };
     if let Err(error) = setrlimit(Resource::Core, none) {
         tracing::warn!(%error, "core files cannot be switched off: one would hold secrets");
+    }
+}
+
+/// A stream through the guard takes some, and the usual limit is for programs that select(2).
+fn open_many_files() {
+    let limits = getrlimit(Resource::Nofile);
+    let most = Rlimit {
+        current: limits.maximum,
+        ..limits
+    };
+    if let Err(error) = setrlimit(Resource::Nofile, most) {
+        tracing::warn!(%error, "the limit of open files stays");
     }
 }
 
