@@ -1,0 +1,10 @@
+//! The command line from outside: real files, exit codes, what is said and what is written.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod agent;
+mod change;
+mod desk;
+mod layers;
+mod look;
+mod merge;
+mod words;
