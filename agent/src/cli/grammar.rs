@@ -1,5 +1,7 @@
 //! The words of the command line and their help: built from the table of knobs.
 
+use std::ffi::OsString;
+
 use clap::{Arg, ArgAction, Command, value_parser};
 
 use super::knobs::ALL;
@@ -113,6 +115,42 @@ Examples:
         .fold(root, |root, verb| root.subcommand(subcommand(verb)))
 }
 
+/// The words with a value that begins with a minus joined to its knob: `--sandbox-idle -5s` is a mistake in the value of
+/// that knob, and no unknown flag. What follows `--` is the child's.
+pub(super) fn joined(words: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let mut words = words.peekable();
+    let mut joined = Vec::new();
+    while let Some(mut word) = words.next() {
+        if word == "--" {
+            joined.push(word);
+            break;
+        }
+        if is_knob(&word)
+            && let Some(value) = words.next_if(has_one_minus)
+        {
+            word.push("=");
+            word.push(value);
+        }
+        joined.push(word);
+    }
+    joined.extend(words);
+    joined
+}
+
+fn is_knob(word: &OsString) -> bool {
+    let name = word.to_str().and_then(|word| word.strip_prefix("--"));
+    let mut knobs = ALL.into_iter().flatten();
+    name.is_some_and(|name| knobs.any(|knob| knob.name == name))
+}
+
+/// Whether it is no flag: those have two, but for `-h` and `-V`.
+fn has_one_minus(word: &OsString) -> bool {
+    let rest = word.to_str().and_then(|word| word.strip_prefix('-'));
+    rest.is_some_and(|rest| {
+        !rest.is_empty() && !rest.starts_with('-') && !["h", "V"].contains(&rest)
+    })
+}
+
 fn subcommand(verb: &Verb) -> Command {
     let knobs = ALL
         .into_iter()
@@ -183,6 +221,11 @@ fn agent() -> [Arg; 2] {
             .help("The token to show it [default: the operate or read token file]")
             .help_heading("Where an agent runs"),
     ]
+}
+
+fn generation(text: &str) -> Result<u64, &'static str> {
+    text.parse()
+        .map_err(|_| "a generation is a whole number, such as 12")
 }
 
 fn none(command: Command) -> Command {
@@ -273,7 +316,7 @@ const VERBS: &[Verb] = &[
                rollback is a new generation.",
         examples: "  pilotfish-agent rollback 12 --settings /etc/pilotfish.json5",
         knobs: Knobs::These(WRITTEN),
-        words: |command| command.arg(Arg::new("generation").value_name("N").required(true).value_parser(value_parser!(u64)).help("A generation of the history")),
+        words: |command| command.arg(Arg::new("generation").value_name("N").required(true).value_parser(generation).help("A generation of the history")),
     },
     Verb {
         name: "pause",
@@ -355,6 +398,22 @@ mod tests {
                 help.contains(&format!("pilotfish-agent {}", verb.name)),
                 "{help}"
             );
+        }
+    }
+
+    #[test]
+    fn a_value_with_a_minus_belongs_to_its_knob() {
+        for (words, expected) in [
+            ("run --sandbox-idle -5s", "run --sandbox-idle=-5s"),
+            ("run --guard -off --json", "run --guard=-off --json"),
+            ("run --out -h", "run --out -h"),
+            ("run --out - --state s", "run --out - --state s"),
+            ("run --out --state -1", "run --out --state=-1"),
+            ("run --json -5s", "run --json -5s"),
+            ("run -- sh --poll -1", "run -- sh --poll -1"),
+        ] {
+            let words = joined(words.split(' ').map(OsString::from));
+            assert_eq!(words.join(" ".as_ref()), *expected);
         }
     }
 

@@ -38,7 +38,8 @@ use paint::Paint;
 
 /// Runs the command line.
 pub fn main() -> ExitCode {
-    let mut words = std::env::args_os().skip(1).peekable();
+    let mut words = std::env::args_os().peekable();
+    let name = words.next();
     // Between fork and exec of a child: one thread, nothing else done yet.
     if words.next_if(|word| word == "confine").is_some() {
         return ExitCode::from(supervisor::confine::enter(words));
@@ -54,7 +55,9 @@ pub fn main() -> ExitCode {
             "error: a mistake in the agent at {place}; please report it"
         );
     }));
-    let matches = match grammar::command().try_get_matches() {
+    let matches = match grammar::command()
+        .try_get_matches_from(grammar::joined(name.into_iter().chain(words)))
+    {
         Ok(matches) => matches,
         Err(usage) => {
             let _ = usage.print();

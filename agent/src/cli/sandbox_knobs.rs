@@ -11,7 +11,10 @@ use sandbox::{
 
 use super::knobs::{absolute, mode, time};
 use crate::sandbox::{Pruning, Settings};
-use crate::settings::{Given, bytes, owner, parsed, word};
+use crate::settings::{Given, bytes, owner, word};
+
+/// The least that Docker takes as a limit of memory.
+const LEAST_MEMORY: i64 = 6 << 20;
 
 /// A switch.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -53,10 +56,6 @@ fn keeper(given: &Given, own: bool, skills: Option<PathBuf>) -> KeeperSettings {
     let images = images(given);
     let repositories = given.all("sandbox-image", repository);
     let pruning: Pruning = given.read("sandbox-prune", word).unwrap_or_default();
-    let watermarks = watermarks(given);
-    for problem in watermarks.problems() {
-        given.mistake("--sandbox-watermarks", &problem);
-    }
     KeeperSettings {
         mode: match pruning {
             Pruning::On => Mode::Real,
@@ -75,7 +74,7 @@ fn keeper(given: &Given, own: bool, skills: Option<PathBuf>) -> KeeperSettings {
                 ..ImageLimits::default()
             },
             daemon_is_ours: own,
-            watermarks,
+            watermarks: watermarks(given),
             ..Limits::default()
         },
         pruner: PrunerSettings {
@@ -126,9 +125,7 @@ fn guard(
         owner: guard::Owner { uid, gid },
         daemon: daemon.to_path_buf(),
         images: given_repositories(keeper),
-        memory_bytes: given
-            .read("sandbox-memory", bytes)
-            .and_then(|n| n.try_into().ok()),
+        memory_bytes: given.read("sandbox-memory", memory),
         nano_cpus: given.read("sandbox-cpus", nano_cpus),
         pids: given.read("sandbox-pids", above_zero),
         pull,
@@ -181,15 +178,25 @@ fn roots(given: &Given, state: Option<PathBuf>) -> Vec<guard::Root> {
 }
 
 fn watermarks(given: &Given) -> Watermarks {
-    let marks = given.read("sandbox-watermarks", percents);
-    let [low, high, very_high, critical] = marks.unwrap_or([70.0, 80.0, 90.0, 95.0]);
+    let marks = given.read("sandbox-watermarks", steps);
     Watermarks {
+        budget_bytes: given.read("sandbox-disk-budget", budget),
+        ..marks.unwrap_or_default()
+    }
+}
+
+fn steps(text: &str) -> Result<Watermarks, String> {
+    let [low, high, very_high, critical] = percents(text)?;
+    let steps = Watermarks {
         low,
         high,
         very_high,
         critical,
-        budget_bytes: given.read("sandbox-disk-budget", bytes),
         ..Watermarks::default()
+    };
+    match &steps.problems()[..] {
+        [] => Ok(steps),
+        problems => Err(format!("{text:?}: {}", problems.join("; "))),
     }
 }
 
@@ -207,7 +214,32 @@ fn shared_path(text: &str) -> Result<PathBuf, String> {
 
 /// How many; nothing for zero, which is any number.
 fn count(given: &Given, name: &'static str) -> Option<usize> {
-    given.read(name, parsed::<usize>).filter(|count| *count > 0)
+    let number = |text: &str| {
+        let number = text.parse::<usize>();
+        number.map_err(|_| {
+            format!("{text:?} is no whole number; write such as 20, or 0 for any number")
+        })
+    };
+    given.read(name, number).filter(|count| *count > 0)
+}
+
+fn budget(text: &str) -> Result<u64, String> {
+    match bytes(text)? {
+        0 => Err(format!(
+            "{text:?} leaves no room for any sandbox; write such as 20GiB"
+        )),
+        bytes => Ok(bytes),
+    }
+}
+
+fn memory(text: &str) -> Result<i64, String> {
+    let bytes = i64::try_from(bytes(text)?).ok();
+    let enough = bytes.filter(|bytes| *bytes >= LEAST_MEMORY);
+    enough.ok_or_else(|| {
+        format!(
+            "{text:?} is no memory of a sandbox: Docker takes 6MiB or more; write such as 512MiB"
+        )
+    })
 }
 
 fn percents(text: &str) -> Result<[f64; 4], String> {
@@ -226,7 +258,7 @@ fn nano_cpus(text: &str) -> Result<i64, String> {
 
 fn above_zero(text: &str) -> Result<i64, String> {
     let number = text.parse().ok().filter(|number| *number > 0);
-    number.ok_or_else(|| format!("{text:?} is no number above zero"))
+    number.ok_or_else(|| format!("{text:?} is no whole number above zero; write such as 256"))
 }
 
 fn repository(text: &str) -> Result<String, String> {
@@ -275,12 +307,10 @@ mod tests {
     #[test]
     fn the_guards_mistakes_are_listed() {
         assert_eq!(guard_of(&[]).1, "");
-        let all = ["--guard-socket", "/run/raw.sock", "--sandbox-memory", "0"];
-        let (_, mistakes) = guard_of(&all);
-        for said in ["the daemon's own socket", "must be above zero"] {
-            assert!(mistakes.contains(said), "{mistakes}");
-        }
-        let off = [&all[..], &["--guard", "off"]].concat();
+        let same = ["--guard-socket", "/run/raw.sock"];
+        let (_, mistakes) = guard_of(&same);
+        assert!(mistakes.contains("the daemon's own socket"), "{mistakes}");
+        let off = [&same[..], &["--guard", "off"]].concat();
         assert_eq!(guard_of(&off), (None, String::new()));
     }
 
@@ -305,6 +335,22 @@ mod tests {
         assert_eq!(shared_path("/a/.b-c"), Ok("/a/.b-c".into()));
         for text in ["", "/", "a", "./a", "/a/", "/a//b", "/a/../b", "/a:b"] {
             assert!(shared_path(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn memory_is_what_docker_takes() {
+        assert_eq!(memory("6MiB"), Ok(6 << 20));
+        for text in ["", "1", "6291455", "8388608t"] {
+            assert!(memory(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn steps_go_up() {
+        assert_eq!(steps("70/80/90/95"), Ok(Watermarks::default()));
+        for text in ["0/80/90/95", "80/70/90/95", "70/80/90/101"] {
+            assert!(steps(text).is_err(), "{text}");
         }
     }
 

@@ -7,4 +7,5 @@ mod desk;
 mod layers;
 mod look;
 mod merge;
+mod sandboxes;
 mod words;

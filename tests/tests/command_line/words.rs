@@ -57,6 +57,11 @@ fn a_mistake_in_the_words_ends_with_2_and_all_mistakes_come_at_once() {
     ] {
         desk.bare(words).with(2);
     }
+    let said = desk
+        .bare(&["rollback", "1.5", "--state", "s"])
+        .with(2)
+        .stderr;
+    assert!(said.contains("a generation is a whole number"), "{said}");
     desk.write("settings.json5", "{ quiet: 'long', unheard_of: 1 }");
     let said = desk
         .bare(&[

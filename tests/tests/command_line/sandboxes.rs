@@ -1,0 +1,84 @@
+//! The settings of sandboxes: each mistake is told with the setting that it was made in.
+
+use crate::desk::{Desk, Ended};
+
+/// What `run` with a daemon says of settings that it cannot take: each of these lines, and no other. Nothing is started.
+#[track_caller]
+fn refused(words: &[&str], variable: Option<(&str, &str)>, said: &[&str]) {
+    let desk = Desk::new();
+    let mut command = desk.command(&[&FINE[..], words].concat());
+    let ended = Ended::of(&command.envs(variable).output().unwrap()).with(2);
+    let count = format!("{} mistake(s) in the settings:\n", said.len());
+    for part in said.iter().copied().chain([&*count]) {
+        assert!(ended.stderr.contains(part), "{part}: {}", ended.stderr);
+    }
+}
+
+const FINE: [&str; 11] = [
+    "run",
+    "--layer",
+    "base=base",
+    "--state",
+    "state",
+    "--out",
+    "doc/openclaw.json",
+    "--docker-socket",
+    "/nowhere/raw.sock",
+    "--gateway-state",
+    "/nowhere/state",
+];
+
+#[test]
+fn a_negative_value_is_a_mistake_of_its_setting() {
+    let all = [
+        ("--sandbox-idle", "-5s"),
+        ("--sandbox-max-age", "-5s"),
+        ("--sandbox-max-count", "-1"),
+        ("--sandbox-max-per-scope", "-1"),
+        ("--sandbox-exited-after", "-1m"),
+        ("--sandbox-orphan-grace", "-1m"),
+        ("--sandbox-grace", "-1s"),
+        ("--sandbox-cpus", "-0.5"),
+        ("--sandbox-pids", "-1"),
+        ("--sandbox-memory", "-1GiB"),
+        ("--sandbox-disk-budget", "-1"),
+        ("--sandbox-watermarks", "-70/80/90/95"),
+        ("--sandbox-image-pin", "-1"),
+        ("--sandbox-prune", "-off"),
+        ("--guard-mode", "-1"),
+        ("--guard-owner", "-1:5"),
+        ("--workspace-root", "-x"),
+        ("--poll", "-1s"),
+        ("--log-level", "-1"),
+    ];
+    let words: Vec<&str> = all
+        .iter()
+        .flat_map(|(setting, value)| [*setting, value])
+        .collect();
+    let said = all.map(|(setting, value)| format!("  {setting}: {value:?}"));
+    refused(&words, None, &said.each_ref().map(|said| &**said));
+}
+
+#[test]
+fn a_count_is_a_whole_number() {
+    let words = "--sandbox-max-count 1.5 --sandbox-max-per-scope 2,5 --sandbox-pids 1e3";
+    let said = [
+        "--sandbox-max-count: \"1.5\" is no whole number; write such as 20, or 0 for any number",
+        "--sandbox-max-per-scope: \"2,5\" is no whole number; write such as 20",
+        "--sandbox-pids: \"1e3\" is no whole number above zero; write such as 256",
+    ];
+    refused(&words.split(' ').collect::<Vec<_>>(), None, &said);
+}
+
+#[test]
+fn a_limit_that_leaves_nothing_is_a_mistake_of_its_setting() {
+    let words = ["--sandbox-disk-budget", "0", "--sandbox-memory", "0"];
+    let said = [
+        "--sandbox-disk-budget: \"0\" leaves no room for any sandbox",
+        "--sandbox-memory: \"0\" is no memory of a sandbox: Docker takes 6MiB or more",
+    ];
+    refused(&words, None, &said);
+    let variable = "PILOTFISH_SANDBOX_DISK_BUDGET";
+    let said = format!("{variable}: \"0\" leaves no room");
+    refused(&[], Some((variable, "0")), &[&said]);
+}
