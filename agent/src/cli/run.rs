@@ -1,6 +1,7 @@
 //! `run`: the agent that stays, beside a gateway or as its parent.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -24,6 +25,9 @@ pub(super) fn run(matches: &ArgMatches) -> Result<Answer, Error> {
     service::init(&log).context("cannot set up the log")?;
     dump_no_core();
     open_many_files();
+    if let Some(sandbox) = &settings.sandbox {
+        miss_archives(&sandbox.keeper.images.archives);
+    }
     // Taken already only by ourselves.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -53,6 +57,13 @@ fn open_many_files() {
     };
     if let Err(error) = setrlimit(Resource::Nofile, most) {
         tracing::warn!(%error, "the limit of open files stays");
+    }
+}
+
+/// An archive may come later, such as with a volume that is still filled: no mistake, but one should know.
+fn miss_archives(archives: &[PathBuf]) {
+    for archive in archives.iter().filter(|archive| !archive.exists()) {
+        tracing::warn!(archive = %archive.display(), "there is no such archive of sandbox images; it is looked for again whenever an image is missing");
     }
 }
 

@@ -9,12 +9,15 @@ use sandbox::{
     Watermarks,
 };
 
-use super::knobs::{absolute, mode, time};
+use super::knobs::{mode, time};
 use crate::sandbox::{Pruning, Settings};
 use crate::settings::{Given, bytes, owner, word};
 
 /// The least that Docker takes as a limit of memory.
 const LEAST_MEMORY: i64 = 6 << 20;
+
+/// The longest path of a socket: the kernel's 108 bytes with the zero at the end.
+const SOCKET_MAX: usize = 107;
 
 /// A switch.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -38,7 +41,10 @@ pub(super) fn sandbox(given: &Given, state: &Path) -> Option<Settings> {
         .map(|state| state.join("sandbox/skills-workspaces"));
     let own = given.read("sandbox-daemon", word::<Daemon>) == Some(Daemon::Own);
     let keeper = keeper(given, own, skills.clone());
-    let socket = absolute(&given.path("docker-socket")?);
+    given.text("docker-socket")?;
+    // Where it is a mistake, the rest is looked at all the same.
+    let socket = given.read("docker-socket", socket);
+    let socket = socket.unwrap_or_else(|| guard::Settings::default().daemon);
     let guard = guard(given, &socket, gateway, &keeper);
     Some(Settings {
         keeper,
@@ -55,6 +61,12 @@ pub(super) fn sandbox(given: &Given, state: &Path) -> Option<Settings> {
 fn keeper(given: &Given, own: bool, skills: Option<PathBuf>) -> KeeperSettings {
     let images = images(given);
     let repositories = given.all("sandbox-image", repository);
+    if given.text("sandbox-image").is_none() {
+        given.mistake(
+            "--sandbox-image",
+            "names no repository: leave it out for OpenClaw's own",
+        );
+    }
     let pruning: Pruning = given.read("sandbox-prune", word).unwrap_or_default();
     KeeperSettings {
         mode: match pruning {
@@ -82,7 +94,7 @@ fn keeper(given: &Given, own: bool, skills: Option<PathBuf>) -> KeeperSettings {
             ..PrunerSettings::default()
         },
         images,
-        data_root: given.path("docker-data-root"),
+        data_root: given.read("docker-data-root", absolute),
         skills,
         ..KeeperSettings::default()
     }
@@ -119,8 +131,11 @@ fn guard(
         true => guard::Allowance::Allowed,
         false => guard::Allowance::Refused,
     };
+    let defaults = guard::Settings::default();
     let settings = guard::Settings {
-        listen: absolute(&given.path("guard-socket").unwrap_or_default()),
+        listen: given
+            .read("guard-socket", socket)
+            .unwrap_or(defaults.listen),
         mode: given.read("guard-mode", mode).unwrap_or(0o660),
         owner: guard::Owner { uid, gid },
         daemon: daemon.to_path_buf(),
@@ -130,7 +145,7 @@ fn guard(
         pids: given.read("sandbox-pids", above_zero),
         pull,
         roots,
-        ..guard::Settings::default()
+        ..defaults
     };
     if given.read("guard", word::<Switch>) == Some(Switch::Off) {
         return None;
@@ -212,6 +227,29 @@ fn shared_path(text: &str) -> Result<PathBuf, String> {
     ))
 }
 
+/// A path that no working directory changes.
+fn absolute(text: &str) -> Result<PathBuf, String> {
+    match text.starts_with('/') {
+        true => Ok(PathBuf::from(text)),
+        false => Err(format!(
+            "{text:?} is not an absolute path; write such as /var/lib/docker"
+        )),
+    }
+}
+
+/// The path of a socket: absolute, and no longer than the kernel takes.
+fn socket(text: &str) -> Result<PathBuf, String> {
+    match text {
+        _ if !text.starts_with('/') => Err(format!(
+            "{text:?} is not an absolute path; write such as /run/docker.sock"
+        )),
+        _ if text.len() > SOCKET_MAX => Err(format!(
+            "{text:?} is longer than a socket's path may be: {SOCKET_MAX} bytes"
+        )),
+        _ => Ok(PathBuf::from(text)),
+    }
+}
+
 /// How many; nothing for zero, which is any number.
 fn count(given: &Given, name: &'static str) -> Option<usize> {
     let number = |text: &str| {
@@ -261,14 +299,32 @@ fn above_zero(text: &str) -> Result<i64, String> {
     number.ok_or_else(|| format!("{text:?} is no whole number above zero; write such as 256"))
 }
 
+/// A repository as Docker writes it: perhaps a registry, then small letters, digits and single separators.
 fn repository(text: &str) -> Result<String, String> {
-    let last = text.rsplit('/').next().unwrap_or_default();
-    if last.is_empty() || last.contains([':', '@']) {
-        return Err(format!(
-            "{text:?} is no repository; write its name without a tag, such as openclaw-sandbox"
-        ));
+    let is_host = |part: &str| part == "localhost" || part.contains(['.', ':']);
+    let path = match text.split_once('/') {
+        Some((host, path)) if is_host(host) => is_registry(host).then_some(path),
+        _ => Some(text),
+    };
+    if path.is_some_and(|path| path.split('/').all(is_component)) {
+        return Ok(text.to_owned());
     }
-    Ok(text.to_owned())
+    Err(format!(
+        "{text:?} is no repository; write its name in small letters and without a tag, such as openclaw-sandbox or registry:5000/team/sandbox"
+    ))
+}
+
+fn is_registry(host: &str) -> bool {
+    let (name, port) = host.rsplit_once(':').unwrap_or((host, "0"));
+    let known = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']');
+    !name.is_empty() && name.chars().all(known) && port.parse::<u16>().is_ok()
+}
+
+fn is_component(part: &str) -> bool {
+    let letter = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let between =
+        |run: &str| matches!(run, "." | "_" | "__") || run.bytes().all(|byte| byte == b'-');
+    part.starts_with(letter) && part.ends_with(letter) && part.split(letter).all(between)
 }
 
 fn pin(text: &str) -> Result<(String, String), String> {
@@ -383,12 +439,49 @@ mod tests {
     }
 
     #[test]
-    fn a_repository_has_no_tag() {
-        for text in ["openclaw-sandbox", "registry:5000/team/sandbox"] {
-            assert!(repository(text).is_ok(), "{text}");
+    fn a_repository_is_one_that_docker_takes() {
+        for text in [
+            "openclaw-sandbox",
+            "a.b_c__d---e/0",
+            "registry:5000/team/sandbox",
+            "ghcr.io/team",
+            "localhost/a",
+            "[::1]:5000/a",
+        ] {
+            assert_eq!(repository(text), Ok(text.to_owned()));
         }
-        for text in ["", "a:b", "a/", "a@sha256:0f"] {
+        for text in [
+            "",
+            "a:b",
+            "a/",
+            "/a",
+            "a//b",
+            "a@sha256:0f",
+            "A",
+            "A B",
+            "../x",
+            "a..b",
+            "-a",
+            "a-",
+            "a=b",
+            "a_-b",
+            "registry:5000",
+            "registry:/a",
+            ":5000/a",
+            "ghcr.io/A",
+            "b\u{e4}r",
+            "a:b/c",
+        ] {
             assert!(repository(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_socket_has_a_path_that_the_kernel_takes() {
+        let longest = format!("/{}", "a".repeat(SOCKET_MAX - 1));
+        assert_eq!(socket(&longest), Ok(longest.clone().into()));
+        for text in ["", "a.sock", "./a", &format!("{longest}a")] {
+            assert!(socket(text).is_err(), "{text}");
         }
     }
 }

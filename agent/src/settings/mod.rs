@@ -168,12 +168,10 @@ fn flag(matches: &ArgMatches, knob: &Knob) -> Option<Vec<(String, String)>> {
 fn variable(knob: &Knob) -> Option<Vec<(String, String)>> {
     let name = format!("PILOTFISH_{}", knob.name.replace('-', "_").to_uppercase());
     let value = std::env::var(&name).ok()?;
-    Some(
-        split(knob, &value)
-            .into_iter()
-            .map(|value| (name.clone(), value))
-            .collect(),
-    )
+    let values = split(knob, &value);
+    let given = values.into_iter().map(|value| (name.clone(), value));
+    // An empty list is one; an empty value is none, and the default holds.
+    (knob.many || !value.trim().is_empty()).then(|| given.collect())
 }
 
 fn default(knob: &Knob) -> Vec<(String, String)> {

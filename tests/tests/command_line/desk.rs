@@ -121,10 +121,16 @@ impl Desk {
 pub(crate) struct Running {
     child: Child,
     pub(crate) address: String,
+    /// The lines of its log until it was up.
+    pub(crate) start: Vec<Value>,
 }
 
 impl Running {
     pub(crate) fn on(desk: &Desk) -> Self {
+        Self::with(desk, &[])
+    }
+
+    pub(crate) fn with(desk: &Desk, more: &[&str]) -> Self {
         desk.write("read", "# who may look\nread-token-0123456789\n");
         desk.write("operate", "operate-token-0123456789\n");
         let words = [
@@ -151,21 +157,29 @@ impl Running {
             "--out",
             "doc/openclaw.json",
         ]);
+        command.args(more);
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap())
             .lines()
             .map(Result::unwrap);
-        let up: Value = lines
-            .by_ref()
-            .map(|line| serde_json::from_str(&line).unwrap())
-            .find(|line: &Value| line["api"].is_string())
-            .unwrap();
+        let mut start: Vec<Value> = Vec::new();
+        let address = loop {
+            let line: Value = serde_json::from_str(&lines.next().unwrap()).unwrap();
+            let api = line["api"].as_str().map(ToOwned::to_owned);
+            start.push(line);
+            if let Some(api) = api {
+                break api;
+            }
+        };
         std::thread::spawn(move || lines.for_each(drop));
-        let address = up["api"].as_str().unwrap().to_owned();
         eventually(Duration::from_secs(10), || {
             desk.path("doc/openclaw.json").exists().then_some(())
         });
-        Self { child, address }
+        Self {
+            child,
+            address,
+            start,
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The settings of sandboxes: each mistake is told with the setting that it was made in.
 
-use crate::desk::{Desk, Ended};
+use crate::desk::{Desk, Ended, Running};
 
 /// What `run` with a daemon says of settings that it cannot take: each of these lines, and no other. Nothing is started.
 #[track_caller]
@@ -81,4 +81,69 @@ fn a_limit_that_leaves_nothing_is_a_mistake_of_its_setting() {
     let variable = "PILOTFISH_SANDBOX_DISK_BUDGET";
     let said = format!("{variable}: \"0\" leaves no room");
     refused(&[], Some((variable, "0")), &[&said]);
+}
+
+#[test]
+fn a_path_or_a_repository_that_cannot_be_one_is_a_mistake() {
+    let long = format!("/run/{}.sock", "a".repeat(100));
+    let words = [
+        "--docker-data-root",
+        "var/docker",
+        "--guard-socket",
+        &long,
+        "--sandbox-image",
+        "A B",
+        "--sandbox-image",
+        "openclaw-sandbox:bookworm-slim",
+        "--sandbox-image",
+        "",
+    ];
+    let said = [
+        "--docker-data-root: \"var/docker\" is not an absolute path",
+        &format!("--guard-socket: {long:?} is longer than a socket's path may be: 107 bytes"),
+        "--sandbox-image: \"A B\" is no repository",
+        "--sandbox-image: \"openclaw-sandbox:bookworm-slim\" is no repository",
+        "--sandbox-image: \"\" is no repository",
+    ];
+    refused(&words, None, &said);
+    let said = "--sandbox-image: names no repository";
+    refused(&[], Some(("PILOTFISH_SANDBOX_IMAGE", "")), &[said]);
+}
+
+#[test]
+fn a_relative_socket_is_a_mistake_and_the_others_come_with_it() {
+    let desk = Desk::new();
+    desk.write("settings.json5", "{ 'docker-socket': 'raw.sock', 'guard-socket': './guard.sock', 'sandbox-image': { a: 1 } }");
+    let mut command = desk.command(&[&FINE[..7], &["--settings", "settings.json5"]].concat());
+    let said = Ended::of(&command.output().unwrap()).with(2).stderr;
+    for part in [
+        "settings.json5: docker-socket: \"raw.sock\" is not an absolute path",
+        "settings.json5: guard-socket: \"./guard.sock\" is not an absolute path",
+        "settings.json5: sandbox-image: \"a=1\" is no repository",
+        "--guard: needs --gateway-state",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+}
+
+#[test]
+fn an_archive_that_is_not_there_yet_is_said_at_the_start() {
+    let desk = Desk::new();
+    desk.write("here.tar", "");
+    let guard = desk.path("guard.sock");
+    let mut words: Vec<&str> = FINE[7..].to_vec();
+    words.extend(["--guard-socket", guard.to_str().unwrap()]);
+    words.extend([
+        "--sandbox-image-archive",
+        "here.tar",
+        "--sandbox-image-archive",
+        "/nowhere/later.tar",
+    ]);
+    let agent = Running::with(&desk, &words);
+    let warned: Vec<&str> = agent
+        .start
+        .iter()
+        .filter_map(|line| line["archive"].as_str())
+        .collect();
+    assert_eq!(warned, ["/nowhere/later.tar"], "{:?}", agent.start);
 }

@@ -1,5 +1,7 @@
 //! Words, variables and the settings file, whatever the command.
 
+use std::fs;
+
 use crate::desk::{Desk, Ended};
 
 const COMMANDS: [&str; 11] = [
@@ -107,6 +109,8 @@ fn a_flag_beats_the_environment_and_that_beats_the_file() {
         Ended::of(&command.output().unwrap()).with(0);
     };
     run(None, &[]);
+    fs::remove_file(desk.path("from-file.json")).unwrap();
+    run(Some(""), &[]);
     run(Some("from-environment.json"), &[]);
     run(Some("unused.json"), &["--out", "from-flag.json"]);
     for name in ["from-file.json", "from-environment.json", "from-flag.json"] {
