@@ -1,8 +1,11 @@
 //! What a command says, for people and for programs, and how it ends.
 
+use std::io::{self, Write};
+
 use serde::Serialize;
 use serde_json::json;
 
+use super::error::Error;
 use super::paint::Paint;
 
 /// The end of a command that did its work.
@@ -40,6 +43,30 @@ impl Answer {
     pub(super) fn refused_if(mut self, refused: bool) -> Self {
         self.code = u8::from(refused);
         self
+    }
+}
+
+/// Whether somebody still reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reader {
+    /// What was said was taken.
+    There,
+    /// The other end of the pipe is closed: `history | head` ends quietly.
+    Gone,
+}
+
+/// Writes to stdout.
+pub(super) fn print(text: &[u8]) -> Result<Reader, Error> {
+    let mut out = io::stdout().lock();
+    heard(out.write_all(text).and_then(|()| out.flush()))
+}
+
+/// What became of something that was written to stdout.
+pub(super) fn heard(written: io::Result<()>) -> Result<Reader, Error> {
+    match written {
+        Ok(()) => Ok(Reader::There),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Reader::Gone),
+        Err(error) => Err(Error::Output(error)),
     }
 }
 

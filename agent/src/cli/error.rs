@@ -1,5 +1,7 @@
 //! What keeps a command from doing its work, and the exit code that says so.
 
+use std::io;
+
 use agent_api::{ProblemDocument, ProblemView};
 
 use super::agent;
@@ -8,7 +10,7 @@ use super::problems::{count, listed};
 use crate::settings::Mistakes;
 use crate::{config, secrets};
 
-/// The layers, or the change, were refused.
+/// The layers, or the change, were refused, or what there is to say is lost.
 pub(super) const REFUSED: u8 = 1;
 /// The words or the settings are wrong.
 pub(super) const USAGE: u8 = 2;
@@ -49,6 +51,9 @@ pub(super) enum Error {
     /// The secrets could not be carried over.
     #[error(transparent)]
     Secrets(#[from] secrets::Error),
+    /// What there is to say cannot be written.
+    #[error("cannot write to stdout: what was to be told is lost")]
+    Output(#[source] io::Error),
     /// The agent could not start, or a part of it ended.
     #[error(transparent)]
     Run(#[from] anyhow::Error),
@@ -84,7 +89,7 @@ impl Error {
     pub(super) fn code(&self) -> u8 {
         match self {
             Self::Settings(_) | Self::Key(_) => USAGE,
-            Self::Refused { .. } | Self::Unknown { .. } => REFUSED,
+            Self::Refused { .. } | Self::Unknown { .. } | Self::Output(_) => REFUSED,
             Self::Agent(error) => match error.said() {
                 Some(400) => USAGE,
                 Some(..500) => REFUSED,
@@ -128,6 +133,7 @@ impl Error {
             Self::Refused { .. } => ("refused", 422),
             Self::Config(error) => (error.reason(), 500),
             Self::Secrets(_) => ("secrets", 500),
+            Self::Output(_) => ("output", 500),
             Self::Run(_) => ("run", 500),
         };
         let problems = if let Self::Refused { problems, .. } = self {

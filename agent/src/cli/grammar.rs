@@ -11,7 +11,7 @@ const EXIT_CODES: &str = "\
 Exit codes:
   0  done
   1  refused: the layers have problems, the change was refused or undone, there is no such
-     key or generation, something could not be removed
+     key or generation, something could not be removed, what was to be told cannot be written
   2  mistakes in words, environment or settings file; all are listed
   3  the agent or the state directory cannot be reached or used";
 

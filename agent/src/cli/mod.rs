@@ -59,10 +59,7 @@ pub fn main() -> ExitCode {
         .try_get_matches_from(grammar::joined(name.into_iter().chain(words)))
     {
         Ok(matches) => matches,
-        Err(usage) => {
-            let _ = usage.print();
-            return ExitCode::from(u8::try_from(usage.exit_code()).unwrap_or(2));
-        }
+        Err(usage) => return ExitCode::from(explain_usage(&usage)),
     };
     let Some((name, matches)) = matches.subcommand() else {
         return ExitCode::from(2);
@@ -92,16 +89,25 @@ fn command(name: &str, matches: &ArgMatches) -> Result<Answer, Error> {
     }
 }
 
-/// A reader that went away is no error: `history | head` ends quietly.
+/// Help that was asked for, or what is wrong with the words.
+fn explain_usage(usage: &clap::Error) -> u8 {
+    let code = u8::try_from(usage.exit_code()).unwrap_or(error::USAGE);
+    match answer::heard(usage.print()) {
+        Err(lost) if !usage.use_stderr() => complain(&lost, false),
+        _ => code,
+    }
+}
+
 fn tell(answer: &Answer, json: bool) -> u8 {
     let paint = Paint::of(&io::stderr());
     for warning in &answer.warnings {
         let _ = writeln!(io::stderr(), "{} {warning}", paint.warning("warning:"));
     }
     let text = if json { &answer.json } else { &answer.text };
-    let mut out = io::stdout().lock();
-    let _ = out.write_all(text).and_then(|()| out.flush());
-    answer.code
+    match answer::print(text) {
+        Ok(_) => answer.code,
+        Err(lost) => complain(&lost, false),
+    }
 }
 
 fn complain(error: &Error, json: bool) -> u8 {

@@ -1,6 +1,6 @@
 //! `sandboxes`: what there is, how old it is, and why it lives.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use clap::ArgMatches;
 use jiff::Timestamp;
 
 use super::agent::Agent;
-use super::answer::Answer;
+use super::answer::{self, Answer, Reader};
 use super::error::Error;
 use super::paint::{Paint, plain};
 use super::table::table;
@@ -39,7 +39,7 @@ pub(super) fn sandboxes(matches: &ArgMatches, paint: Paint) -> Result<Answer, Er
     Ok(Answer::new(text, &answer))
 }
 
-/// A reader that went away ends it; an agent that went away is an error.
+/// A reader that went away ends it; output that is lost, or an agent that went away is an error.
 fn watch(agent: &Agent, path: &str, json: bool, paint: Paint) -> Result<Answer, Error> {
     loop {
         let answer: SandboxesResponse = agent.get(path)?;
@@ -47,11 +47,9 @@ fn watch(agent: &Agent, path: &str, json: bool, paint: Paint) -> Result<Answer, 
             true => line(&answer),
             false => screen(&text(&answer, Timestamp::now(), paint)),
         };
-        let mut out = io::stdout().lock();
-        if out.write_all(&shown).and_then(|()| out.flush()).is_err() {
+        if answer::print(&shown)? == Reader::Gone {
             return Ok(Answer::default());
         }
-        drop(out);
         sleep(EVERY);
     }
 }

@@ -7,5 +7,6 @@ mod desk;
 mod layers;
 mod look;
 mod merge;
+mod output;
 mod sandboxes;
 mod words;
