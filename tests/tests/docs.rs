@@ -203,6 +203,44 @@ fn every_word_of_the_wire_is_described() {
     }
 }
 
+/// Fields of the wire that a reader cannot guess.
+#[test]
+fn what_a_daemon_and_a_measurement_tell_is_described() {
+    let document = read("docs/api.md");
+    let wire = sources("agent/api/src");
+    let usage = fields(item(&wire, "pub struct UsageView "), "usage");
+    assert_eq!(usage.len(), 3, "{usage:?}");
+    let daemon = ["daemon.version", "daemon.api"].map(ToOwned::to_owned);
+    let all = usage.iter().chain(&daemon).map(String::as_str);
+    assert_eq!(missing(&document, all), [""; 0]);
+}
+
+/// The fields of a struct, below the name that it has in an answer.
+fn fields(body: &str, name: &str) -> Vec<String> {
+    let fields = body.lines().filter_map(|line| {
+        let field = line.trim().strip_prefix("pub ")?.split_once(": ")?;
+        Some(format!("{name}.{}", field.0))
+    });
+    fields.collect()
+}
+
+/// A limit that the document bounds too says so where it is looked up.
+#[test]
+fn a_setting_that_the_document_bounds_says_so() {
+    let document = read("docs/settings.md");
+    for name in [
+        "sandbox-memory",
+        "sandbox-cpus",
+        "sandbox-pids",
+        "sandbox-image",
+    ] {
+        let row = document
+            .lines()
+            .find(|line| line.starts_with(&format!("| `--{name}` |")));
+        assert!(row.unwrap().contains("document"), "{row:?}");
+    }
+}
+
 /// The variants of an enum, in snake_case.
 fn variants(body: &str) -> Vec<String> {
     let lines = body

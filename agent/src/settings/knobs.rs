@@ -288,7 +288,7 @@ pub const SANDBOX: &[Knob] = &[
         "sandbox-image",
         "REPOSITORY",
         "openclaw-sandbox,openclaw-sandbox-common,openclaw-sandbox-browser",
-        "A repository, without a tag, whose images are for sandboxes: the guard lets them run, and unused ones are removed. Repeat it",
+        "A repository, without a tag, whose images are for sandboxes: unused ones are removed. Where it is not the default, the guard lets none of another run, whatever the document names. Repeat it",
     ),
     many(
         "sandbox-image-archive",
@@ -361,18 +361,18 @@ pub const SANDBOX: &[Knob] = &[
         "sandbox-memory",
         "BYTES",
         "",
-        "The most memory of one sandbox, given also to one that asks for no limit",
+        "The most memory of one sandbox, 6MiB at least, given also to one that asks for no limit; where the document says less, that holds",
     ),
     knob(
         "sandbox-cpus",
         "NUMBER",
         "",
-        "The most CPUs of one sandbox, such as 0.5, given also to one that asks for no limit",
+        "The most CPUs of one sandbox, such as 0.5, given also to one that asks for no limit; where the document says less, that holds",
     ),
     knob(
         "sandbox-pids",
         "N",
         "",
-        "The most processes of one sandbox, given also to one that asks for no limit",
+        "The most processes of one sandbox, given also to one that asks for no limit; where the document says less, that holds",
     ),
 ];
