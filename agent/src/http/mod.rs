@@ -13,6 +13,8 @@ mod outcome;
 mod probes;
 mod routes;
 mod sandbox_events;
+mod sandbox_names;
+mod sandbox_passes;
 mod sandbox_views;
 mod sandboxes;
 mod status;

@@ -20,6 +20,8 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{sleep, timeout};
 
 use super::error::Error;
+use super::sandbox_names::Names;
+use super::sandbox_passes as passes;
 use super::sandbox_views as views;
 use super::sandboxes::{READERS, Sandboxes};
 use crate::sandbox::Owner;
@@ -38,6 +40,7 @@ pub(super) async fn follow(State(sandboxes): State<Sandboxes>) -> Result<Respons
     let reader = Reader {
         happenings: owner.handle.events(),
         owner,
+        names: Names::default(),
         next: Next::Snapshot,
         _seat: seat,
     };
@@ -60,6 +63,7 @@ struct Reader {
     owner: Owner,
     happenings: Receiver<Happening>,
     next: Next,
+    names: Names,
     _seat: OwnedSemaphorePermit,
 }
 
@@ -93,8 +97,9 @@ impl Reader {
         }
     }
 
-    fn snapshot(&self) -> SandboxEvent {
+    fn snapshot(&mut self) -> SandboxEvent {
         let view = self.owner.handle.view().borrow().clone();
+        self.names.see(&view);
         SandboxEvent::Snapshot {
             at: Timestamp::now().to_string(),
             daemon: views::daemon_state(&view.daemon),
@@ -103,7 +108,7 @@ impl Reader {
         }
     }
 
-    fn event_of(&self, happening: Happening) -> SandboxEvent {
+    fn event_of(&mut self, happening: Happening) -> SandboxEvent {
         let at = Timestamp::now().to_string();
         match happening {
             Happening::DaemonUp(_) => SandboxEvent::Daemon {
@@ -116,10 +121,13 @@ impl Reader {
                 state: DaemonState::Down,
                 reason: Some(why),
             },
-            Happening::Sandbox { id, name, change } => changed(at, id.to_string(), name, change),
+            Happening::Sandbox { id, name, change } => {
+                self.names.hear(id, &name, change);
+                changed(at, id.to_string(), name, change)
+            }
             Happening::Removed { target, reason } => SandboxEvent::Removal {
                 at,
-                removal: views::removal_view(&target, reason, &Default::default()),
+                removal: passes::removal_view(&target, reason, self.names.known()),
             },
             Happening::Failed {
                 target,
@@ -127,7 +135,7 @@ impl Reader {
                 meaning,
             } => SandboxEvent::Removal {
                 at,
-                removal: views::failed_view(&target, reason, meaning),
+                removal: passes::failed_view(&target, reason, meaning, self.names.known()),
             },
             Happening::Step(step) => SandboxEvent::Step {
                 at,
@@ -135,7 +143,7 @@ impl Reader {
             },
             Happening::Pass(report) => SandboxEvent::Pass {
                 at,
-                pass: views::pass_view(&report, &self.owner.clock),
+                pass: passes::pass_view(&report, &self.owner.clock),
             },
         }
     }

@@ -1,50 +1,18 @@
 //! The sandbox component's domain as wire types.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use agent_api::{
-    DaemonState, DaemonView, DiskStep, DiskView, ImageState, ImageView, LiveView, PassView,
-    RemovalKind, RemovalOutcome, RemovalReason, RemovalView, SandboxKind, SandboxState,
-    SandboxView, SandboxesResponse, ScopeKind, UsageView,
+    DaemonState, DaemonView, DiskStep, DiskView, ImageState, ImageView, LiveView, RemovalReason,
+    SandboxKind, SandboxState, SandboxView, ScopeKind, UsageView,
 };
 use jiff::Timestamp;
 use sandbox::{
-    Clock, Daemon, Disk, Id, Kind, Limits, Meaning, Mode, Moment, PassReport, Presence, Reason,
-    Removal, Scope, Shown, State, Step, Target, Usage, View, Why,
+    Clock, Daemon, Disk, Id, Kind, Limits, Moment, PassReport, Presence, Reason, Removal, Scope,
+    Shown, State, Step, Target, Usage, View, Why,
 };
 
 use crate::sandbox::Owner;
-
-/// What an agent without a daemon answers.
-pub(super) fn nobody() -> SandboxesResponse {
-    SandboxesResponse {
-        daemon: DaemonView {
-            state: DaemonState::Off,
-            version: None,
-            api: None,
-            since: None,
-            reason: Some("no --docker-socket is set".to_owned()),
-        },
-        disk: None,
-        images: Vec::new(),
-        sandboxes: Vec::new(),
-        last_pass: None,
-    }
-}
-
-/// How things stand, and what would go.
-pub(super) fn response(view: &View, owner: &Owner, plan: Option<&PassReport>) -> SandboxesResponse {
-    SandboxesResponse {
-        daemon: daemon_view(&view.daemon, &owner.clock),
-        disk: view.disk.map(|disk| disk_view(disk, view, owner)),
-        images: view.images.iter().map(image_view).collect(),
-        sandboxes: sandbox_views(view, owner, plan),
-        last_pass: view
-            .last_pass
-            .as_ref()
-            .map(|pass| pass_view(pass, &owner.clock)),
-    }
-}
 
 /// Every sandbox, the newest first.
 pub(super) fn sandbox_views(
@@ -145,7 +113,8 @@ fn live_view(why: Why) -> LiveView {
     }
 }
 
-fn daemon_view(daemon: &Daemon, clock: &Clock) -> DaemonView {
+/// The daemon as it was last seen.
+pub(super) fn daemon_view(daemon: &Daemon, clock: &Clock) -> DaemonView {
     let (version, api, since, reason) = match daemon {
         Daemon::Unknown => (None, None, None, None),
         Daemon::Up(version) => (
@@ -174,7 +143,8 @@ pub(super) fn daemon_state(daemon: &Daemon) -> DaemonState {
     }
 }
 
-fn disk_view(disk: Disk, view: &View, owner: &Owner) -> DiskView {
+/// How full its disk is, and what that means.
+pub(super) fn disk_view(disk: Disk, view: &View, owner: &Owner) -> DiskView {
     DiskView {
         used_bytes: disk.bytes.used,
         total_bytes: disk.bytes.total,
@@ -186,7 +156,8 @@ fn disk_view(disk: Disk, view: &View, owner: &Owner) -> DiskView {
     }
 }
 
-fn image_view((name, presence): (&String, &Presence)) -> ImageView {
+/// An image that is needed.
+pub(super) fn image_view((name, presence): (&String, &Presence)) -> ImageView {
     let (state, id, problems) = match presence {
         Presence::Present { id } => (ImageState::Present, Some(id), Vec::new()),
         Presence::Unfit { id, lacks } => {
@@ -206,88 +177,6 @@ fn image_view((name, presence): (&String, &Presence)) -> ImageView {
         id: id.cloned(),
         state,
         problems,
-    }
-}
-
-/// A pass with every removal that it decided.
-pub(super) fn pass_view(report: &PassReport, clock: &Clock) -> PassView {
-    let failed: HashMap<&Target, &str> = report
-        .failed
-        .iter()
-        .map(|failure| (&failure.target, failure.message.as_str()))
-        .collect();
-    let removal = |removal: &Removal| RemovalView {
-        outcome: outcome(removal, report, &failed),
-        ..removal_view(&removal.target, removal.reason, &report.names)
-    };
-    PassView {
-        at: time(clock, report.began),
-        dry_run: report.mode == Mode::Dry,
-        seen: number(report.seen),
-        kept: number(report.kept),
-        removals: report.decided.iter().map(removal).collect(),
-        failed: number(report.failures),
-        bytes_freed: report.bytes_freed,
-        duration_seconds: report.took.as_secs_f64(),
-    }
-}
-
-fn outcome(
-    removal: &Removal,
-    report: &PassReport,
-    failed: &HashMap<&Target, &str>,
-) -> RemovalOutcome {
-    if report.mode == Mode::Dry {
-        return RemovalOutcome::Planned;
-    }
-    if let Some(why) = report.stayed.get(&removal.target) {
-        return RemovalOutcome::Kept {
-            why: (*why).to_owned(),
-        };
-    }
-    match failed.get(&removal.target) {
-        Some(why) => RemovalOutcome::Failed {
-            why: (*why).to_owned(),
-        },
-        None => RemovalOutcome::Removed,
-    }
-}
-
-/// A thing that goes, as it is when it is gone.
-pub(super) fn removal_view(
-    target: &Target,
-    why: Reason,
-    names: &BTreeMap<Id, String>,
-) -> RemovalView {
-    let (kind, name, id) = match target {
-        Target::Container(id) => {
-            let name = names.get(id).cloned().unwrap_or_default();
-            (RemovalKind::Container, name, Some(id.to_string()))
-        }
-        Target::Image(id) => (RemovalKind::Image, String::new(), Some(id.clone())),
-        Target::Network(id) => (RemovalKind::Network, String::new(), Some(id.clone())),
-        Target::Volume(name) => (RemovalKind::Volume, name.clone(), None),
-        Target::Folder(name) => (RemovalKind::Folder, name.clone(), None),
-        Target::Layers => (RemovalKind::Layers, String::new(), None),
-        Target::BuildCache { .. } => (RemovalKind::BuildCache, String::new(), None),
-    };
-    RemovalView {
-        kind,
-        name,
-        id,
-        reason: reason(why),
-        outcome: RemovalOutcome::Removed,
-        bytes_freed: None,
-    }
-}
-
-/// A thing that did not go.
-pub(super) fn failed_view(target: &Target, why: Reason, meaning: Meaning) -> RemovalView {
-    RemovalView {
-        outcome: RemovalOutcome::Failed {
-            why: meaning.as_str().to_owned(),
-        },
-        ..removal_view(target, why, &BTreeMap::new())
     }
 }
 
@@ -342,7 +231,7 @@ pub(super) fn number(count: usize) -> u64 {
 mod tests {
     use std::time::Duration;
 
-    use sandbox::{Change, EngineVersion, Facts, Failure, Found, ImageRef, Inventory};
+    use sandbox::{Change, EngineVersion, Facts, Found, ImageRef, Inventory};
 
     use super::*;
 
@@ -419,62 +308,6 @@ mod tests {
         assert_eq!(live(&shown, Duration::ZERO), None);
     }
 
-    fn report(mode: Mode) -> PassReport {
-        let removal = |target| Removal {
-            target,
-            reason: Reason::Idle,
-            needs: Step::Normal,
-        };
-        let (gone, live, stuck) = (id(1), id(2), id(3));
-        PassReport {
-            mode,
-            began: Moment::default(),
-            took: MINUTE / 2,
-            step: Step::Normal,
-            seen: 3,
-            kept: 2,
-            decided: [gone, live, stuck]
-                .map(|id| removal(Target::Container(id)))
-                .to_vec(),
-            names: BTreeMap::from([(gone, "gone".to_owned()), (live, "live".to_owned())]),
-            removed: BTreeMap::from([(("container", Reason::Idle), 1)]),
-            spared: 1,
-            stayed: BTreeMap::from([(Target::Container(live), "it is live")]),
-            failed: vec![Failure {
-                target: Target::Container(stuck),
-                reason: Reason::Idle,
-                meaning: Meaning::Timeout,
-                message: "no answer".to_owned(),
-            }],
-            failures: 1,
-            bytes_freed: 5,
-            full_of_live: false,
-        }
-    }
-
-    #[test]
-    fn each_removal_tells_what_became_of_it() {
-        let clock = Clock::start();
-        let pass = pass_view(&report(Mode::Real), &clock);
-        let outcomes: Vec<_> = pass
-            .removals
-            .iter()
-            .map(|one| one.outcome.clone())
-            .collect();
-        let (kept, failed) = ("it is live".to_owned(), "no answer".to_owned());
-        let expected = [
-            RemovalOutcome::Removed,
-            RemovalOutcome::Kept { why: kept },
-            RemovalOutcome::Failed { why: failed },
-        ];
-        assert_eq!(outcomes, expected);
-        assert_eq!(pass.removals[0].name, "gone");
-        assert_eq!((pass.seen, pass.kept, pass.failed), (3, 2, 1));
-        let dry = pass_view(&report(Mode::Dry), &clock);
-        let planned = |one: &RemovalView| one.outcome == RemovalOutcome::Planned;
-        assert!(dry.dry_run && dry.removals.iter().all(planned));
-    }
-
     #[test]
     fn a_daemon_is_shown_as_it_was_last_seen() {
         let clock = Clock::start();
@@ -498,6 +331,5 @@ mod tests {
             daemon_view(&Daemon::Unknown, &clock).state,
             DaemonState::Starting
         );
-        assert_eq!(nobody().daemon.state, DaemonState::Off);
     }
 }

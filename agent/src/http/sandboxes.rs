@@ -3,18 +3,19 @@
 use std::sync::Arc;
 
 use agent_api::{
-    PruneRequest, PruneResponse, RemovalKind, RemovalOutcome, RemovalReason, RemovalView,
-    RemoveQuery, RemoveResponse, SandboxesQuery, SandboxesResponse,
+    DaemonState, DaemonView, PruneRequest, PruneResponse, RemovalKind, RemovalOutcome,
+    RemovalReason, RemovalView, RemoveQuery, RemoveResponse, SandboxesQuery, SandboxesResponse,
 };
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
-use sandbox::{Force, Id, KeeperError, Mode, Request};
+use sandbox::{Force, Id, KeeperError, Mode, PassReport, Request, View};
 use tokio::sync::Semaphore;
 
 use super::decode::{self, Body};
 use super::error::Error;
-use super::sandbox_views::{nobody, pass_view, response};
+use super::sandbox_passes::pass_view;
+use super::sandbox_views::{daemon_view, disk_view, image_view, sandbox_views};
 use crate::sandbox::Owner;
 
 /// The fields of a request to prune.
@@ -93,6 +94,37 @@ pub(super) async fn remove(
     owner.handle.remove(id, force).await?;
     let removal = removed(id, name);
     Ok(Json(RemoveResponse { removal }))
+}
+
+/// What an agent without a daemon answers.
+fn nobody() -> SandboxesResponse {
+    SandboxesResponse {
+        daemon: DaemonView {
+            state: DaemonState::Off,
+            version: None,
+            api: None,
+            since: None,
+            reason: Some("no --docker-socket is set".to_owned()),
+        },
+        disk: None,
+        images: Vec::new(),
+        sandboxes: Vec::new(),
+        last_pass: None,
+    }
+}
+
+/// How things stand, and what would go.
+fn response(view: &View, owner: &Owner, plan: Option<&PassReport>) -> SandboxesResponse {
+    SandboxesResponse {
+        daemon: daemon_view(&view.daemon, &owner.clock),
+        disk: view.disk.map(|disk| disk_view(disk, view, owner)),
+        images: view.images.iter().map(image_view).collect(),
+        sandboxes: sandbox_views(view, owner, plan),
+        last_pass: view
+            .last_pass
+            .as_ref()
+            .map(|pass| pass_view(pass, &owner.clock)),
+    }
 }
 
 /// A daemon that is down is told by the answer itself.

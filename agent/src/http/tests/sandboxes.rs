@@ -143,6 +143,21 @@ async fn a_stream_begins_with_all_and_ends_with_the_agent() {
 }
 
 #[tokio::test]
+async fn a_removal_on_the_stream_has_the_name_of_what_went() {
+    let stand = Stand::with_execs(0).await;
+    let stage = Stage::owning(Some(stand.owner.clone()));
+    let mut body = stage.follow("/v1/sandboxes/events").await;
+    line(&mut body).await.unwrap();
+    delete(&stage, &format!("?force={NAME}")).await;
+    let removal = loop {
+        if let SandboxEvent::Removal { removal, .. } = line(&mut body).await.unwrap() {
+            break removal;
+        }
+    };
+    assert_eq!((&*removal.name, removal.id), (NAME, Some(id().to_string())));
+}
+
+#[tokio::test]
 async fn a_slow_reader_is_told_what_it_missed_and_sees_all_again() {
     let stand = Stand::with_execs(0).await;
     let stage = Stage::owning(Some(stand.owner.clone()));
