@@ -33,8 +33,13 @@ else
   home=${PILOTFISH_HOME:-${XDG_STATE_HOME:-$HOME/.local/state}/pilotfish}
   child=()
 fi
-# Secrets lie in memory only.
-run=/dev/shm/pilotfish-run-$(id -u)
+mkdir -p "$home"
+home=$(cd "$home" && pwd -P)
+exec 8>"$home/lock"
+flock -n 8 || { echo "run: another one runs in $home: end it first, or set PILOTFISH_HOME" >&2; exit 1; }
+# Secrets lie in memory only, and no longer than this runs.
+run=/dev/shm/pilotfish-run-$(printf %s "$home" | sha256sum | head -c 8)
+trap 'rm -rf "$run"' EXIT
 
 # --- the instance's folders: once --------------------------------------------------------------------------------------
 # own FOLDER...: folders that the gateway writes.
@@ -131,8 +136,11 @@ TEXT
 # Where another user can reach it.
 install -m 755 "$agent" "$home/bin/pilotfish-agent"
 
+# In a session of its own, so that a Ctrl-C reaches it once, from here.
+instance=
+trap '[ -z "$instance" ] || kill -TERM "$instance" 2>/dev/null || true' INT TERM HUP
 cd "$home"
-exec "${daemon[@]}" "$here/image.sh" "$home" "$version" -- \
+setsid "${daemon[@]}" "$here/image.sh" "$home" "$version" -- \
   env "${gateway_environment[@]}" \
   "$home/bin/pilotfish-agent" run \
   --layer "base=$home/layers/base" \
@@ -147,4 +155,13 @@ exec "${daemon[@]}" "$here/image.sh" "$home" "$version" -- \
   --read-token-file "$home/tokens/read" --operate-token-file "$home/tokens/operate" \
   --console spool --log-format text "${child[@]}" "${sandboxes[@]}" \
   "$@" \
-  -- "${gateway[@]}"
+  -- "${gateway[@]}" 8>&- &
+instance=$!
+status=0
+wait "$instance" || status=$?
+# A signal ends the wait, not the instance.
+while kill -0 "$instance" 2>/dev/null; do
+  status=0
+  wait "$instance" || status=$?
+done
+exit "$status"
