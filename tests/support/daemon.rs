@@ -14,7 +14,7 @@ use tempfile::TempDir;
 pub use image::{SANDBOX_BASE, SANDBOX_IMAGE};
 
 use crate::launch::{GATEWAY_UID, Process, bare};
-use crate::{cache, eventually, is_root};
+use crate::{Pod, cache, eventually, is_root};
 
 /// Longer than a daemon takes to come up or to end, however busy the machine is.
 const LONG: Duration = Duration::from_secs(60);
@@ -174,6 +174,22 @@ impl Daemon {
     #[must_use]
     pub fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// The arguments of an agent in this pod that owns it, with a guard for the gateway.
+    #[must_use]
+    pub fn owned_in(&self, pod: &Pod) -> Vec<String> {
+        let state = pod.path("state");
+        fs::create_dir_all(state.join("workspace")).unwrap();
+        [
+            ("--docker-socket", self.socket()),
+            ("--docker-data-root", self.data_root()),
+            ("--guard-socket", pod.guard_socket()),
+            ("--gateway-state", state),
+        ]
+        .into_iter()
+        .flat_map(|(flag, path)| [flag.to_owned(), path.display().to_string()])
+        .collect()
     }
 
     /// Which one it is.

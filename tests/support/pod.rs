@@ -195,6 +195,18 @@ impl Pod {
         self.path("secrets-out/secrets.json")
     }
 
+    /// The guard's socket, where the agent of the gateway's user may make it.
+    #[must_use]
+    pub fn guard_socket(&self) -> PathBuf {
+        self.path("home/guard.sock")
+    }
+
+    /// The guard's socket as `DOCKER_HOST` names it.
+    #[must_use]
+    pub fn guard(&self) -> String {
+        format!("unix://{}", self.guard_socket().display())
+    }
+
     /// The log that the gateway writes.
     #[must_use]
     pub fn gateway_log(&self) -> PathBuf {

@@ -7,7 +7,7 @@ use support::{Daemon, DaemonVersion, Instance, Pod, agent_binary, newest};
 
 use crate::figure::Figure;
 use crate::rounds::Rounds;
-use crate::sandboxes::{Fleet, OURS, Stage, daemon_arguments};
+use crate::sandboxes::{Fleet, OURS, Stage};
 
 const ALONE: &str = "agent idle beside the gateway";
 
@@ -53,7 +53,7 @@ pub fn with_sandboxes(rounds: Rounds) -> Vec<Figure> {
     let daemon = Daemon::start(DaemonVersion::Newest);
     daemon.load_sandbox_image();
     let pod = Pod::new();
-    let arguments = daemon_arguments(&pod, &daemon);
+    let arguments = daemon.owned_in(&pod);
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let instance = Instance::sidecar(pod, newest(), &arguments);
     let fleet = Fleet::new(&daemon.socket());

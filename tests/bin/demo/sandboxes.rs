@@ -93,7 +93,7 @@ impl Stage {
         daemon.load_sandbox_image();
         let model = Model::start();
         let mut pod = Pod::new();
-        pod.set_docker_host(&guard(&pod));
+        pod.set_docker_host(&pod.guard());
         pod.set_model(&model);
         let arguments = arguments(&pod, &daemon);
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
@@ -165,24 +165,19 @@ struct Pass {
     live: Value,
 }
 
-fn guard(pod: &Pod) -> String {
-    format!("unix://{}", pod.path("guard.sock").display())
-}
-
 /// Zero would switch the idle rule off.
 fn arguments(pod: &Pod, daemon: &Daemon) -> Vec<String> {
-    let path = |path: std::path::PathBuf| path.display().to_string();
-    [
-        ("--docker-socket", path(daemon.socket())),
-        ("--guard-socket", path(pod.path("guard.sock"))),
-        ("--gateway-state", path(pod.path("state"))),
-        ("--workspace-root", path(pod.path("workspace"))),
-        ("--sandbox-idle", "1s".to_owned()),
-        ("--sandbox-grace", "0s".to_owned()),
-    ]
-    .into_iter()
-    .flat_map(|(flag, value)| [flag.to_owned(), value])
-    .collect()
+    let workspace = pod.path("workspace").display().to_string();
+    let more = [
+        "--workspace-root",
+        &workspace,
+        "--sandbox-idle",
+        "1s",
+        "--sandbox-grace",
+        "0s",
+    ];
+    let more = more.map(str::to_owned);
+    daemon.owned_in(pod).into_iter().chain(more).collect()
 }
 
 fn tool(stage: &mut Stage) -> String {
@@ -203,7 +198,7 @@ fn privileged(stage: &mut Stage) -> String {
     let before = stage.containers();
     let mut command = stage.daemon.docker_command();
     command
-        .env("DOCKER_HOST", guard(&stage.instance.pod))
+        .env("DOCKER_HOST", stage.instance.pod.guard())
         .args(["create", "--privileged", "--network", "none"])
         .args(["--label", "openclaw.sandbox=1", SANDBOX_IMAGE, "id"]);
     let output = command.output().unwrap();

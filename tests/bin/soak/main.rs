@@ -1,7 +1,7 @@
 //! `make soak`: hundreds of rounds of every fault, with progress; ends with a summary, and writes it to a file.
 //!
-//! `soak [--kills N] [--rounds N] [--real N] [--result FILE]`: random kills of the agent under a stream of changes,
-//! rounds of each fault of a fake gateway, rounds with the real gateway.
+//! `soak [--kills N] [--rounds N] [--real N] [--daemons N] [--result FILE]`: random kills of the agent under a stream of
+//! changes, rounds of each fault of a fake gateway, rounds with the real gateway, kills of each sandbox daemon.
 #![expect(clippy::print_stdout, reason = "a soak prints")]
 #![expect(
     clippy::unwrap_used,
@@ -9,6 +9,7 @@
 )]
 
 mod chance;
+mod daemons;
 mod faults;
 mod kills;
 mod real;
@@ -27,6 +28,7 @@ struct Order {
     kills: usize,
     rounds: usize,
     real: usize,
+    daemons: usize,
     result: Option<PathBuf>,
 }
 
@@ -36,6 +38,7 @@ impl Order {
             kills: 1_000,
             rounds: 200,
             real: 10,
+            daemons: 100,
             result: None,
         };
         let mut words = std::env::args().skip(1);
@@ -52,10 +55,11 @@ impl Order {
                 "--kills" => order.kills = number()?,
                 "--rounds" => order.rounds = number()?,
                 "--real" => order.real = number()?,
+                "--daemons" => order.daemons = number()?,
                 "--result" => order.result = Some(PathBuf::from(&value)),
                 _ => {
                     return Err(format!(
-                        "{word}: known are --kills, --rounds, --real and --result"
+                        "{word}: known are --kills, --rounds, --real, --daemons and --result"
                     ));
                 }
             }
@@ -88,6 +92,11 @@ fn main() -> ExitCode {
         order.real,
         real::run,
     ));
+    for (title, version) in daemons::ALL {
+        summary.add(play(title, order.daemons, |rounds, part| {
+            daemons::run(*version, rounds, part)
+        }));
+    }
     print!("\n{}", summary.table());
     if let Some(file) = &order.result {
         std::fs::write(file, summary.document()).unwrap();

@@ -68,8 +68,7 @@ impl Stage {
         crate::foreign::furnish(&daemon);
         let model = Model::start();
         let mut pod = Pod::new();
-        let guard = pod.path("guard.sock").display().to_string();
-        pod.set_docker_host(&format!("unix://{guard}"));
+        pod.set_docker_host(&pod.guard());
         pod.set_model(&model);
         // As many runs at a time as there are in this story.
         pod.set_plan("pro");
@@ -112,7 +111,7 @@ impl Stage {
 
     /// What `DOCKER_HOST` says to the gateway.
     pub(crate) fn guard(&self) -> String {
-        format!("unix://{}", self.instance.pod.path("guard.sock").display())
+        self.instance.pod.guard()
     }
 
     pub(crate) fn gateway_pid(&self) -> i64 {
@@ -207,18 +206,10 @@ impl Stage {
 }
 
 /// Where everything of this stage is: arguments of the agent.
-fn paths(daemon: &Daemon, pod: &Pod) -> [String; 8] {
-    let path = |path: PathBuf| path.display().to_string();
-    [
-        "--docker-socket".to_owned(),
-        path(daemon.socket()),
-        "--guard-socket".to_owned(),
-        path(pod.path("guard.sock")),
-        "--gateway-state".to_owned(),
-        path(pod.path("state")),
-        "--workspace-root".to_owned(),
-        path(pod.path("workspace")),
-    ]
+fn paths(daemon: &Daemon, pod: &Pod) -> Vec<String> {
+    let workspace = pod.path("workspace").display().to_string();
+    let more = ["--workspace-root".to_owned(), workspace];
+    daemon.owned_in(pod).into_iter().chain(more).collect()
 }
 
 fn with<'a>(paths: &'a [String], limits: &[&'a str]) -> Vec<&'a str> {

@@ -9,5 +9,5 @@ mod removal;
 pub use fleet::{Fleet, Stage};
 pub use guarded::measure as guard;
 pub use inventory::measure as inventory;
-pub use owner::{OURS, daemon_arguments};
+pub use owner::OURS;
 pub use removal::measure as removal;

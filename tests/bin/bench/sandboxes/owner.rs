@@ -1,6 +1,5 @@
 //! A daemon with an agent that owns it, and no gateway.
 
-use std::fs;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -13,9 +12,6 @@ pub const LONG: Duration = Duration::from_secs(300);
 
 /// The label of what is the agent's.
 pub const OURS: &str = "openclaw.sandbox=1";
-
-/// The guard's socket in a pod, where the agent may make it.
-const GUARD: &str = "home/guard.sock";
 
 /// An agent and the daemon that it owns.
 pub struct Owner {
@@ -31,7 +27,7 @@ impl Owner {
         let daemon = Daemon::start(version);
         daemon.load_sandbox_image();
         let pod = Pod::new();
-        let arguments = daemon_arguments(&pod, &daemon);
+        let arguments = daemon.owned_in(&pod);
         let mut arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         arguments.extend(["--sandbox-prune", "off"]);
         arguments.extend(more);
@@ -47,7 +43,7 @@ impl Owner {
 
     /// The guard's socket, as `DOCKER_HOST` names it.
     pub fn guard(&self) -> String {
-        format!("unix://{}", self.instance.pod.path(GUARD).display())
+        self.instance.pod.guard()
     }
 
     /// Waits until the agent knows so many sandboxes.
@@ -72,19 +68,4 @@ impl Owner {
         assert_eq!(answer.status, 200, "{}", answer.body);
         answer.json()["pass"].take()
     }
-}
-
-/// The agent's arguments for a daemon, with the guard in the pod.
-pub fn daemon_arguments(pod: &Pod, daemon: &Daemon) -> Vec<String> {
-    let workspace = pod.path("state/workspace");
-    fs::create_dir_all(&workspace).unwrap();
-    [
-        ("--docker-socket", daemon.socket()),
-        ("--docker-data-root", daemon.data_root()),
-        ("--guard-socket", pod.path(GUARD)),
-        ("--gateway-state", pod.path("state")),
-    ]
-    .into_iter()
-    .flat_map(|(flag, path)| [flag.to_owned(), path.display().to_string()])
-    .collect()
 }
