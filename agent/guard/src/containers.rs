@@ -69,6 +69,9 @@ pub(crate) async fn call(
     request: Request<Incoming>,
 ) -> Reply {
     context.query.only(call.keys())?;
+    if call == ContainerCall::Exec && context.guard.upstream.known().has(name) {
+        return execs::create(context, name, &body(request).await?).await;
+    }
     let query = match call {
         ContainerCall::Inspect => context.query.behind(""),
         _ => String::new(),

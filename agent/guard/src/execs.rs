@@ -148,7 +148,7 @@ pub(crate) async fn start(context: Context, id: &str, mut request: Request<Incom
         Some(permit) => permit,
         None => {
             let (container, _) = lookup::exec(&context.guard.upstream, context.version, id).await?;
-            begin(&context, &container.id)?
+            begin(&context, &container)?
         }
     };
     let path = format!("/exec/{id}/start");

@@ -15,6 +15,7 @@ mod answer;
 mod binds;
 mod ceilings;
 mod containers;
+mod copy;
 mod create;
 mod error;
 mod exec_body;
@@ -33,7 +34,7 @@ mod route;
 mod server;
 mod settings;
 mod socket;
-mod splice;
+
 mod stream;
 mod system;
 mod target;

@@ -1,9 +1,10 @@
-//! Whose is it? Asked of the daemon, for each request anew.
+//! Whose is it? Asked of the daemon, for each request anew, but for what cannot change: whose a full id is.
 
 use bytes::Bytes;
 use hyper::StatusCode;
 use serde::Deserialize;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::{
     ApiVersion, SANDBOX_LABEL,
@@ -11,6 +12,31 @@ use crate::{
     route::{is_id, is_name},
     upstream::{Call, Upstream},
 };
+
+/// So many full ids of ours are known without asking; then all are forgotten.
+const MOST_KNOWN: usize = 1024;
+
+/// Full ids of containers that are ours: no other container ever gets one of them, and labels do not change.
+#[derive(Debug, Default)]
+pub(crate) struct Known(Mutex<HashSet<String>>);
+
+impl Known {
+    pub(crate) fn has(&self, id: &str) -> bool {
+        self.ids().contains(id)
+    }
+
+    fn learn(&self, id: &str) {
+        let mut ids = self.ids();
+        if ids.len() >= MOST_KNOWN {
+            ids.clear();
+        }
+        ids.insert(id.to_owned());
+    }
+
+    fn ids(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 /// A container of ours, as the daemon tells of it.
 #[derive(Debug, Deserialize)]
@@ -80,24 +106,28 @@ pub(crate) async fn container(
     if label.map(String::as_str) != Some(SANDBOX_LABEL.1) || !is_id(&container.id) {
         return Err(Refusal::no_container(name));
     }
+    upstream.known().learn(&container.id);
     container.answer = body;
     Ok(container)
 }
 
-/// The container of this exec, and what the daemon tells of the exec; one in a foreign container does not exist.
+/// The container's id of this exec, and what the daemon tells of the exec; one in a foreign container does not exist.
 pub(crate) async fn exec(
     upstream: &Upstream,
     version: ApiVersion,
     id: &str,
-) -> Result<(Container, Bytes), Refusal> {
+) -> Result<(String, Bytes), Refusal> {
     let path = format!("/exec/{id}/json");
     let (status, body) = upstream.ask(Call::get(version, path)).await?;
     if status != StatusCode::OK {
         return Err(unfound(upstream, version, status, body, Refusal::no_exec(id)).await);
     }
     let exec: Exec = read(&body)?;
+    if upstream.known().has(&exec.container) {
+        return Ok((exec.container, body));
+    }
     match container(upstream, version, &exec.container, "").await {
-        Ok(container) => Ok((container, body)),
+        Ok(container) => Ok((container.id, body)),
         Err(Refusal::Absent(_)) => Err(Refusal::no_exec(id)),
         Err(refusal) => Err(refusal),
     }

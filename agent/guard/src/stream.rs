@@ -14,9 +14,9 @@ use tokio::{net::UnixStream, time::timeout};
 
 use crate::{
     answer::{self, Body},
+    copy,
     handle::{Context, Reply},
     hangup::HangUp,
-    splice,
     upstream::{Call, Line},
 };
 
@@ -143,8 +143,8 @@ fn side(upgraded: Upgraded) -> Result<Side, String> {
 /// Copies both directions, each to its own end. A client that goes away leaves what ran.
 async fn pass(client: Side, daemon: Side, bytes: &IntCounter) -> End {
     let hang_up = HangUp::of(&client.socket);
-    let up = splice::pass(&client.early, &client.socket, &daemon.socket, bytes);
-    let down = splice::pass(&daemon.early, &daemon.socket, &client.socket, bytes);
+    let up = copy::pass(&client.early, &client.socket, &daemon.socket, bytes);
+    let down = copy::pass(&daemon.early, &daemon.socket, &client.socket, bytes);
     tokio::pin!(up, down);
     let heard = tokio::select! {
         down = &mut down => {

@@ -23,6 +23,7 @@ use tokio::{net::UnixStream, time::timeout};
 use crate::{
     ApiVersion,
     answer::{self, Body},
+    lookup::Known,
     refusal::Refusal,
 };
 
@@ -36,6 +37,7 @@ const LONGEST: usize = 16 * 1024 * 1024;
 pub(crate) struct Upstream {
     socket: PathBuf,
     patience: Duration,
+    known: Known,
 }
 
 /// One request to the daemon.
@@ -111,7 +113,16 @@ impl Call {
 
 impl Upstream {
     pub(crate) fn new(socket: PathBuf, patience: Duration) -> Self {
-        Self { socket, patience }
+        Self {
+            socket,
+            patience,
+            known: Known::default(),
+        }
+    }
+
+    /// What it was asked before and need not be asked again.
+    pub(crate) fn known(&self) -> &Known {
+        &self.known
     }
 
     /// Sends a call, and hands out its answer as soon as it has a head.

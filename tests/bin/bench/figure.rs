@@ -48,7 +48,7 @@ impl Figure {
     pub fn at_most_times(self, times: f64) -> Self {
         let holds = self.ratio().is_some_and(|ratio| ratio <= times);
         let text = if times < 1.0 {
-            format!("<= 1/{:.0} of it", 1.0 / times)
+            format!("<= 1/{} of it", 1.0 / times)
         } else {
             format!("<= {times} times it")
         };
