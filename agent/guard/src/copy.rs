@@ -10,7 +10,7 @@ use tokio::net::UnixStream;
 ///
 /// A copy of much at once wakes both sides seldom: that is quicker than splice(2), which saves the copy and hands on every
 /// piece as it was written.
-const BUFFER: usize = 256 * 1024;
+const BUFFER: usize = 128 * 1024;
 
 /// Passes all that comes to the end, then says the end to the other side.
 pub(crate) async fn pass(
