@@ -169,7 +169,14 @@ async fn carry_out(
         Route::Exec(id, ExecCall::Inspect) => execs::inspect(&context, id).await,
         Route::Images => images::list(&context).await,
         Route::Image(name) => images::inspect(&context, name).await,
-        Route::Pull => images::pull(&context, &request).await,
+        Route::Pull => {
+            let reply = images::pull(&context, &request).await;
+            if reply.is_err() {
+                // An import is this call too, and has a body.
+                hear_out(request).await;
+            }
+            reply
+        }
         Route::Networks => networks::list(&context).await,
         Route::Network(name) => networks::inspect(&context, name).await,
         Route::NetworkCreate => networks::create(&context, &body(request).await?).await,
