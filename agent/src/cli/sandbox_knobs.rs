@@ -316,8 +316,9 @@ fn repository(text: &str) -> Result<String, String> {
 
 fn is_registry(host: &str) -> bool {
     let (name, port) = host.rsplit_once(':').unwrap_or((host, "0"));
-    let known = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']');
-    !name.is_empty() && name.chars().all(known) && port.parse::<u16>().is_ok()
+    let label = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | ':' | '[' | ']');
+    let known = |part: &str| !part.is_empty() && part.chars().all(label);
+    name.split('.').all(known) && port.parse::<u16>().is_ok()
 }
 
 fn is_component(part: &str) -> bool {
@@ -442,7 +443,7 @@ mod tests {
     fn a_repository_is_one_that_docker_takes() {
         for text in [
             "openclaw-sandbox",
-            "a.b_c__d---e/0",
+            "0/a.b_c__d---e",
             "registry:5000/team/sandbox",
             "ghcr.io/team",
             "localhost/a",
