@@ -84,7 +84,11 @@ pub(crate) async fn call(
             return execs::create(context, &container.id, &body(request).await?).await;
         }
         ContainerCall::Attach => return attach(context, &container, request).await,
-        ContainerCall::Start | ContainerCall::Restart => check_files(context, &container)?,
+        // To read a file, too, the daemon mounts anew what the container sees.
+        ContainerCall::Start
+        | ContainerCall::Restart
+        | ContainerCall::ArchiveStat
+        | ContainerCall::ArchiveRead => check_files(context, &container)?,
         _ => {}
     }
     let path = context.query.behind(&call.path(&container.id));

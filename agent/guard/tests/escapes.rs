@@ -465,7 +465,7 @@ const CALLS: &[(&str, &str, &str)] = &[
 ];
 
 #[test]
-fn a_source_that_became_a_link_is_not_started() {
+fn a_source_that_became_a_link_is_neither_started_nor_read() {
     for version in [Version::Old, Version::New] {
         let stage = Stage::new(version);
         let source = stage.state.join("workspace/later");
@@ -487,9 +487,15 @@ fn a_source_that_became_a_link_is_not_started() {
         fs::remove_dir(&source).unwrap();
         symlink("/etc", &source).unwrap();
         for name in ["bound", "mounted"] {
-            for call in ["start", "restart?t=0"] {
-                let answer = stage.post(&format!("/v1.41/containers/{name}/{call}"), "");
-                assert_eq!(answer.status, 403, "{answer:?}");
+            for (method, call) in [
+                ("POST", "start"),
+                ("POST", "restart?t=0"),
+                ("GET", "archive?path=/x/passwd"),
+                ("HEAD", "archive?path=/x/passwd"),
+            ] {
+                let path = format!("/v1.41/containers/{name}/{call}");
+                let answer = request(&stage.socket, method, &path, "");
+                assert_eq!(answer.status, 403, "{method} {call}: {answer:?}");
             }
         }
         assert_eq!(stage.truth(&["ps", "-q"]), "");
