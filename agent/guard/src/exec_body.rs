@@ -3,9 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Allowance,
     binds::is_working_dir,
-    create::user,
+    ceilings::Limits,
     refusal::Refusal,
     unused::{self, Unused},
 };
@@ -41,9 +40,9 @@ pub(crate) struct StartExec {
 }
 
 impl CreateExec {
-    pub(crate) fn check(&mut self, root: Allowance) -> Result<(), Refusal> {
+    pub(crate) fn check(&mut self, limits: &Limits) -> Result<(), Refusal> {
         unused::refuse(&[("Privileged", &self.privileged)])?;
-        self.user = user(&self.user, root)?;
+        self.user = limits.user(&self.user)?;
         let directory = self.working_dir.as_str();
         if !is_working_dir(directory) {
             return Err(Refusal::forbidden(format!(

@@ -107,7 +107,7 @@ fn begin(context: &Context, container: &str) -> Result<Permit, Refusal> {
 /// `containers/{id}/exec`.
 pub(crate) async fn create(context: &Context, container: &str, body: &[u8]) -> Reply {
     let mut create: CreateExec = read(body)?;
-    create.check(context.guard.settings.root_user)?;
+    create.check(&context.guard.limits())?;
     let permit = begin(context, container)?;
     let path = format!("/containers/{container}/exec");
     let call = Call::new(Method::POST, Some(context.version), path).json(write(&create)?);

@@ -44,7 +44,7 @@ mod upstream;
 mod version;
 
 pub use activity::{Activity, Busy};
-pub use ceilings::Ceilings;
+pub use ceilings::{Ceilings, USER};
 pub use error::Error;
 pub use metrics::Metrics;
 pub use server::Guard;

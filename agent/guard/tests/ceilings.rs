@@ -32,6 +32,7 @@ fn document(images: &[&str], memory_bytes: i64) -> Ceilings {
     Ceilings {
         images: Some(images.iter().map(|name| (*name).to_owned()).collect()),
         memory_bytes: Some(memory_bytes),
+        users: std::collections::BTreeSet::new(),
         memory_swap_bytes: None,
         nano_cpus: Some(250_000_000),
         pids: Some(64),

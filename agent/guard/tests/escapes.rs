@@ -361,6 +361,8 @@ fn config_tricks() -> Vec<(&'static str, Value)> {
             "1000:1000:0",
             ":0",
             "sandbox",
+            "1000:6",
+            "4321:4321",
             "1000:sandbox",
             "1000:",
         ]
@@ -389,6 +391,11 @@ const CALLS: &[(&str, &str, &str)] = &[
         "POST",
         "/v1.41/containers/{id}/exec",
         r#"{"Cmd":["id"],"User":"toor"}"#,
+    ),
+    (
+        "POST",
+        "/v1.41/containers/{id}/exec",
+        r#"{"Cmd":["id"],"User":"1000:6"}"#,
     ),
     (
         "POST",

@@ -33,6 +33,7 @@ pub(super) fn ceilings(document: &Value) -> Ceilings {
                 .filter(|name| !name.is_empty() && name.len() <= NAME_MAX)
                 .collect::<BTreeSet<String>>(),
         ),
+        users: sandboxed.iter().filter_map(Agent::user).collect(),
         memory_bytes: largest(&sandboxed, "/memory", memory),
         memory_swap_bytes: largest(&sandboxed, "/memorySwap", memory),
         nano_cpus: largest(&sandboxed, "/cpus", nano_cpus),
@@ -75,6 +76,11 @@ impl Agent<'_> {
     fn is_sandboxed(&self) -> bool {
         let mode = self.pick("/mode").and_then(Value::as_str);
         mode.is_some_and(|mode| mode != "off")
+    }
+
+    fn user(&self) -> Option<String> {
+        let user = self.of("/docker/user")?;
+        user.as_str().map(str::to_owned)
     }
 
     fn images(&self) -> Vec<String> {
@@ -255,6 +261,22 @@ mod tests {
         assert_eq!(swap(both), Some(3 << 20));
         // Any amount, as Docker has it, is more than the guard gives.
         assert_eq!(swap(json!({"memory": "1m", "memorySwap": "-1"})), None);
+    }
+
+    #[test]
+    fn users_are_those_of_agents_in_sandboxes() {
+        let document = json!({"agents": {
+            "defaults": {"sandbox": {"mode": "all", "docker": {"user": "1000:1000"}}},
+            "entries": {
+                "a": {"sandbox": {"docker": {"user": "2000:2000"}}},
+                "b": {"sandbox": {"mode": "off", "docker": {"user": "3000:3000"}}},
+            },
+        }});
+        let users = ceilings(&document).users;
+        assert_eq!(
+            users.into_iter().collect::<Vec<_>>(),
+            ["1000:1000", "2000:2000"]
+        );
     }
 
     #[test]

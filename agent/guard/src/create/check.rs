@@ -1,7 +1,7 @@
 //! What a new container must be like.
 
 use crate::{
-    Allowance, SANDBOX_LABEL, Settings,
+    SANDBOX_LABEL, Settings,
     binds::{self, Binds},
     ceilings::Limits,
     mounts,
@@ -10,9 +10,6 @@ use crate::{
 };
 
 use super::{Create, GRACES, host::HostConfig};
-
-/// Whom a sandbox runs as that names nobody: the user of the shipped image, and of the gateway's own.
-const USER: &str = "1000:1000";
 
 /// The rules for new containers.
 #[derive(Debug)]
@@ -54,14 +51,14 @@ impl Rules {
             )));
         }
         limits.images.check(&create.image)?;
-        create.user = user(&create.user, self.settings.root_user)?;
+        create.user = limits.user(&create.user)?;
         check_words(create)?;
         self.check_network(create)?;
         self.check_files(&create.host_config, limits.memory_bytes)?;
         check_modes(&create.host_config)?;
         bound(&mut create.host_config, limits)?;
         if create.user.is_empty() {
-            USER.clone_into(&mut create.user);
+            create.user = limits.own_user();
         }
         confine(&mut create.host_config);
         Ok(())
@@ -152,30 +149,6 @@ fn confine(host: &mut HostConfig) {
     if host.ipc_mode.is_empty() {
         "private".clone_into(&mut host.ipc_mode);
     }
-}
-
-/// A user by number, with a group; empty where none is named.
-///
-/// A name would be looked up in files that a bind may put into the sandbox, and so would the group of a number alone.
-pub(crate) fn user(text: &str, root: Allowance) -> Result<String, Refusal> {
-    if text.is_empty() {
-        return Ok(String::new());
-    }
-    let (user, group) = text.split_once(':').unwrap_or((text, text));
-    if ![user, group].into_iter().all(is_number) {
-        return Err(Refusal::forbidden(format!(
-            "`{text}` is no user by number, such as {USER}: what a name means is up to what is mounted"
-        )));
-    }
-    if root == Allowance::Refused && [user, group].contains(&"0") {
-        return Err(Refusal::forbidden("a sandbox may not run as root"));
-    }
-    Ok(format!("{user}:{group}"))
-}
-
-fn is_number(text: &str) -> bool {
-    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-    digits && (text == "0" || ((1..=9).contains(&text.len()) && !text.starts_with('0')))
 }
 
 fn check_words(create: &Create) -> Result<(), Refusal> {

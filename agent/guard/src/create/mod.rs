@@ -8,7 +8,7 @@ mod network;
 use std::ops::RangeInclusive;
 
 pub(crate) use body::Create;
-pub(crate) use check::{Rules, user};
+pub(crate) use check::Rules;
 
 use serde::Deserialize;
 
