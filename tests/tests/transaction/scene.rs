@@ -7,7 +7,7 @@ use serde_json::Value;
 use support::{Answer, Instance, eventually};
 
 /// Longer than anything here takes on a busy machine.
-pub const LONG: Duration = Duration::from_secs(120);
+pub const LONG: Duration = Duration::from_secs(240);
 
 /// A probation that is long enough to be seen, and no longer.
 pub const QUICK: [&str; 2] = ["--probation", "1s"];
