@@ -1,5 +1,6 @@
 //! Which files of the host a sandbox may see.
 
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use nix::{
@@ -136,35 +137,48 @@ fn access(bind: &str, options: &str) -> Result<Access, Refusal> {
     Ok(access.unwrap_or(Access::ReadWrite))
 }
 
+/// Says why the way from a source to what lies below it cannot be told: a link lies on it. What is missing is made.
+pub(crate) fn look_along(source: &str, rest: &str) -> Result<(), String> {
+    match opened(&format!("{source}/{rest}")) {
+        Ok(_) | Err(Errno::ENOENT) => Ok(()),
+        Err(errno) => Err(said(errno)),
+    }
+}
+
 /// Opens the path without following a link anywhere on it; says why it may not be mounted.
 fn look(source: &str) -> Result<(), String> {
-    let said = |errno: Errno| match errno {
+    let found = opened(source).map_err(said)?;
+    let kind = SFlag::from_bits_truncate(fstat(found).map_err(said)?.st_mode) & SFlag::S_IFMT;
+    match kind {
+        SFlag::S_IFDIR | SFlag::S_IFREG => Ok(()),
+        _ => Err("it is neither a folder nor a file".into()),
+    }
+}
+
+fn opened(path: &str) -> Result<OwnedFd, Errno> {
+    let top = open(
+        "/",
+        OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC,
+        Mode::empty(),
+    )?;
+    let how = OpenHow::new()
+        .flags(OFlag::O_PATH | OFlag::O_CLOEXEC)
+        .resolve(
+            ResolveFlag::RESOLVE_NO_SYMLINKS
+                | ResolveFlag::RESOLVE_NO_MAGICLINKS
+                | ResolveFlag::RESOLVE_BENEATH,
+        );
+    openat2(top, path.trim_start_matches('/'), how)
+}
+
+fn said(errno: Errno) -> String {
+    match errno {
         Errno::ENOENT => "it does not exist".to_owned(),
         Errno::ELOOP | Errno::EXDEV => "a link lies on its path".to_owned(),
         Errno::ENOSYS | Errno::EPERM => {
             "this system cannot open paths without following links (openat2)".to_owned()
         }
         errno => format!("it cannot be opened: {}", errno.desc()),
-    };
-    let top = open(
-        "/",
-        OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC,
-        Mode::empty(),
-    )
-    .map_err(said)?;
-    let how = OpenHow::new()
-        .flags(OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC)
-        .resolve(
-            ResolveFlag::RESOLVE_NO_SYMLINKS
-                | ResolveFlag::RESOLVE_NO_MAGICLINKS
-                | ResolveFlag::RESOLVE_BENEATH,
-        );
-    let found = openat2(top, source.trim_start_matches('/'), how).map_err(said)?;
-    let kind = SFlag::from_bits_truncate(fstat(found).map_err(said)?.st_mode) & SFlag::S_IFMT;
-    match kind {
-        SFlag::S_IFDIR | SFlag::S_IFREG => Ok(()),
-        SFlag::S_IFLNK => Err("it is a link".into()),
-        _ => Err("it is neither a folder nor a file".into()),
     }
 }
 

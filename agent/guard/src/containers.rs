@@ -12,6 +12,7 @@ use crate::{
     handle::{Context, Reply, body},
     lookup::{self, Container},
     mounts,
+    nesting::{self, Place},
     refusal::Refusal,
     route::{ContainerCall, is_name},
     stream,
@@ -125,14 +126,23 @@ fn grace(asked: Option<&str>, container: &Container) -> Result<Duration, Refusal
 /// What was fine when the container was made may be a link by now.
 fn check_files(context: &Context, container: &Container) -> Result<(), Refusal> {
     let binds = context.guard.rules.binds();
-    for bind in container.host_config.binds.iter().flatten() {
+    let host = &container.host_config;
+    let mut places = Vec::new();
+    for bind in host.binds.iter().flatten() {
         binds.check(bind)?;
+        places.extend(Place::of_bind(bind));
     }
-    let mounts = container.host_config.mounts.iter().flatten();
-    for mount in mounts.filter(|mount| mount.kind == "bind") {
-        binds.check_source(&mount.source, mounts::access(mount.read_only))?;
+    for mount in host.mounts.iter().flatten() {
+        let bound = mount.kind == "bind";
+        if bound {
+            binds.check_source(&mount.source, mounts::access(mount.read_only))?;
+        }
+        let source = bound.then_some(mount.source.as_str());
+        places.push(Place::new(&mount.target, source));
     }
-    Ok(())
+    let tmpfs = host.tmpfs.iter().flatten();
+    places.extend(tmpfs.map(|(target, _)| Place::new(target, None)));
+    nesting::check(&places)
 }
 
 async fn attach(context: &Context, container: &Container, mut request: Request<Incoming>) -> Reply {

@@ -27,6 +27,7 @@ mod images;
 mod lookup;
 mod metrics;
 mod mounts;
+mod nesting;
 mod networks;
 mod query;
 mod refusal;

@@ -66,6 +66,7 @@ pub(crate) struct Config {
 pub(crate) struct HostConfig {
     pub(crate) binds: Option<Vec<String>>,
     pub(crate) mounts: Option<Vec<Mount>>,
+    pub(crate) tmpfs: Option<HashMap<String, String>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -75,6 +76,8 @@ pub(crate) struct Mount {
     pub(crate) kind: String,
     #[serde(default)]
     pub(crate) source: String,
+    #[serde(default)]
+    pub(crate) target: String,
     #[serde(default)]
     pub(crate) read_only: bool,
 }

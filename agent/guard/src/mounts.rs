@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Access,
     binds::{self, Binds},
+    nesting::Place,
     refusal::Refusal,
     unused::{self, Unused},
 };
@@ -62,6 +63,11 @@ struct TmpfsOptions {
 }
 
 impl Mount {
+    pub(crate) fn place(&self) -> Place<'_> {
+        let source = (self.kind == "bind").then_some(self.source.as_str());
+        Place::new(&self.target, source)
+    }
+
     pub(crate) fn check(&self, binds: &Binds, memory: Option<i64>) -> Result<(), Refusal> {
         unused::refuse(&[
             ("Mounts.Consistency", &self.consistency),

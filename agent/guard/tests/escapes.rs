@@ -71,6 +71,7 @@ fn fixtures(stage: &Stage) -> String {
 fn links(stage: &Stage) {
     symlink("/", stage.state.join("workspace/link")).unwrap();
     fs::create_dir(stage.state.join("secret")).unwrap();
+    fs::create_dir(stage.state.join("workspace/folder")).unwrap();
 }
 
 fn plain() -> Value {
@@ -154,6 +155,15 @@ fn host_tricks(stage: &Stage) -> Vec<(&'static str, Value)> {
     ] {
         tricks.push(("Binds", json!([format!("{workspace}:{target}")])));
         tricks.push(("Tmpfs", json!({target: ""})));
+    }
+    let nested = |destination: &str| {
+        json!([
+            format!("{workspace}:/w"),
+            format!("{workspace}/folder:{destination}"),
+        ])
+    };
+    for destination in ["/w/link", "/w/link/etc", "/w/link/etc/new"] {
+        tricks.push(("Binds", nested(destination)));
     }
     tricks.extend(mounts(&workspace));
     tricks.extend(fields());

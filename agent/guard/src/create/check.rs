@@ -4,7 +4,8 @@ use crate::{
     SANDBOX_LABEL, Settings,
     binds::{self, Binds},
     ceilings::Limits,
-    mounts,
+    mounts::{self, Mount},
+    nesting::{self, Place},
     refusal::Refusal,
     unused,
 };
@@ -103,7 +104,11 @@ impl Rules {
         for (target, options) in &host.tmpfs {
             mounts::check_tmpfs(target, options, memory)?;
         }
-        Ok(())
+        let binds = host.binds.iter().flatten();
+        let binds = binds.filter_map(|bind| Place::of_bind(bind));
+        let mounts = host.mounts.iter().map(Mount::place);
+        let tmpfs = host.tmpfs.keys().map(|target| Place::new(target, None));
+        nesting::check(&binds.chain(mounts).chain(tmpfs).collect::<Vec<_>>())
     }
 }
 
