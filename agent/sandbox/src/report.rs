@@ -66,6 +66,15 @@ pub struct PassReport {
 }
 
 impl PassReport {
+    /// The name of a sandbox that was to go; of other things, what they are is their name.
+    #[must_use]
+    pub fn name(&self, target: &Target) -> &str {
+        match target {
+            Target::Container(id) => self.names.get(id).map_or("", String::as_str),
+            _ => "",
+        }
+    }
+
     /// How many things went.
     #[must_use]
     pub fn removed_count(&self) -> usize {

@@ -13,7 +13,6 @@ mod outcome;
 mod probes;
 mod routes;
 mod sandbox_events;
-mod sandbox_names;
 mod sandbox_passes;
 mod sandbox_views;
 mod sandboxes;

@@ -20,7 +20,6 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{sleep, timeout};
 
 use super::error::Error;
-use super::sandbox_names::Names;
 use super::sandbox_passes as passes;
 use super::sandbox_views as views;
 use super::sandboxes::{READERS, Sandboxes};
@@ -40,7 +39,6 @@ pub(super) async fn follow(State(sandboxes): State<Sandboxes>) -> Result<Respons
     let reader = Reader {
         happenings: owner.handle.events(),
         owner,
-        names: Names::default(),
         next: Next::Snapshot,
         _seat: seat,
     };
@@ -63,7 +61,6 @@ struct Reader {
     owner: Owner,
     happenings: Receiver<Happening>,
     next: Next,
-    names: Names,
     _seat: OwnedSemaphorePermit,
 }
 
@@ -97,9 +94,8 @@ impl Reader {
         }
     }
 
-    fn snapshot(&mut self) -> SandboxEvent {
+    fn snapshot(&self) -> SandboxEvent {
         let view = self.owner.handle.view().borrow().clone();
-        self.names.see(&view);
         SandboxEvent::Snapshot {
             at: Timestamp::now().to_string(),
             daemon: views::daemon_state(&view.daemon),
@@ -108,7 +104,7 @@ impl Reader {
         }
     }
 
-    fn event_of(&mut self, happening: Happening) -> SandboxEvent {
+    fn event_of(&self, happening: Happening) -> SandboxEvent {
         let at = Timestamp::now().to_string();
         match happening {
             Happening::DaemonUp(_) => SandboxEvent::Daemon {
@@ -121,21 +117,23 @@ impl Reader {
                 state: DaemonState::Down,
                 reason: Some(why),
             },
-            Happening::Sandbox { id, name, change } => {
-                self.names.hear(id, &name, change);
-                changed(at, id.to_string(), name, change)
-            }
-            Happening::Removed { target, reason } => SandboxEvent::Removal {
+            Happening::Sandbox { id, name, change } => changed(at, id.to_string(), name, change),
+            Happening::Removed {
+                target,
+                name,
+                reason,
+            } => SandboxEvent::Removal {
                 at,
-                removal: passes::removal_view(&target, reason, self.names.known()),
+                removal: passes::removal_view(&target, reason, &name),
             },
             Happening::Failed {
                 target,
+                name,
                 reason,
                 meaning,
             } => SandboxEvent::Removal {
                 at,
-                removal: passes::failed_view(&target, reason, meaning, self.names.known()),
+                removal: passes::failed_view(&target, reason, meaning, &name),
             },
             Happening::Step(step) => SandboxEvent::Step {
                 at,

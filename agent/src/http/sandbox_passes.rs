@@ -1,9 +1,9 @@
 //! Passes over the sandboxes and what they removed, as wire types.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use agent_api::{PassView, RemovalKind, RemovalOutcome, RemovalView};
-use sandbox::{Clock, Id, Meaning, Mode, PassReport, Reason, Removal, Target};
+use sandbox::{Clock, Meaning, Mode, PassReport, Reason, Removal, Target};
 
 use super::sandbox_views::{number, reason, time};
 
@@ -16,7 +16,11 @@ pub(super) fn pass_view(report: &PassReport, clock: &Clock) -> PassView {
         .collect();
     let removal = |removal: &Removal| RemovalView {
         outcome: outcome(removal, report, &failed),
-        ..removal_view(&removal.target, removal.reason, &report.names)
+        ..removal_view(
+            &removal.target,
+            removal.reason,
+            report.name(&removal.target),
+        )
     };
     PassView {
         at: time(clock, report.began),
@@ -52,16 +56,13 @@ fn outcome(
 }
 
 /// A thing that goes, as it is when it is gone.
-pub(super) fn removal_view(
-    target: &Target,
-    why: Reason,
-    names: &BTreeMap<Id, String>,
-) -> RemovalView {
+pub(super) fn removal_view(target: &Target, why: Reason, name: &str) -> RemovalView {
     let (kind, name, id) = match target {
-        Target::Container(id) => {
-            let name = names.get(id).cloned().unwrap_or_default();
-            (RemovalKind::Container, name, Some(id.to_string()))
-        }
+        Target::Container(id) => (
+            RemovalKind::Container,
+            name.to_owned(),
+            Some(id.to_string()),
+        ),
         Target::Image(id) => (RemovalKind::Image, String::new(), Some(id.clone())),
         Target::Network(id) => (RemovalKind::Network, String::new(), Some(id.clone())),
         Target::Volume(name) => (RemovalKind::Volume, name.clone(), None),
@@ -84,21 +85,22 @@ pub(super) fn failed_view(
     target: &Target,
     why: Reason,
     meaning: Meaning,
-    names: &BTreeMap<Id, String>,
+    name: &str,
 ) -> RemovalView {
     RemovalView {
         outcome: RemovalOutcome::Failed {
             why: meaning.as_str().to_owned(),
         },
-        ..removal_view(target, why, names)
+        ..removal_view(target, why, name)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
     use std::time::Duration;
 
-    use sandbox::{Failure, Moment, Step};
+    use sandbox::{Failure, Id, Moment, Step};
 
     use super::*;
 

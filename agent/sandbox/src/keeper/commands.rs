@@ -29,14 +29,15 @@ impl Keeper {
     }
 
     pub(super) fn remove(&mut self, id: Id, force: Force, reply: Reply<()>) {
-        let refusal = self.refusal().or_else(|| {
-            let is_known = self.inventory.sandboxes.contains_key(&id);
-            (!is_known).then_some(KeeperError::Unknown(id))
-        });
-        if let Some(error) = refusal {
+        if let Some(error) = self.refusal() {
             let _ = reply.send(Err(error));
             return;
         }
+        let Some(sandbox) = self.inventory.sandboxes.get(&id) else {
+            let _ = reply.send(Err(KeeperError::Unknown(id)));
+            return;
+        };
+        let name = sandbox.facts.name.clone();
         let removal = Removal {
             target: Target::Container(id),
             reason: Reason::Asked,
@@ -45,13 +46,21 @@ impl Keeper {
         let pruner = self.pruner.clone();
         let single = async move {
             let attempt = pruner.attempt(removal, force).await;
-            Single { attempt, reply }
+            Single {
+                attempt,
+                name,
+                reply,
+            }
         };
         self.singles.push(single.boxed());
     }
 
     pub(super) fn removed(&mut self, single: Single) {
-        let Single { attempt, reply } = single;
+        let Single {
+            attempt,
+            name,
+            reply,
+        } = single;
         let result = match &attempt.fate {
             Fate::Removed(_) | Fate::Gone | Fate::NotNeeded => Ok(()),
             Fate::Live(why) => Err(KeeperError::Live(*why)),
@@ -62,7 +71,7 @@ impl Keeper {
                 source: error.source.to_string().into(),
             })),
         };
-        self.attempted(attempt);
+        self.attempted(attempt, name);
         let _ = reply.send(result);
     }
 

@@ -129,6 +129,7 @@ enum Turn {
 /// A removal that somebody asked for.
 struct Single {
     attempt: Attempt,
+    name: String,
     reply: Reply<()>,
 }
 

@@ -127,9 +127,8 @@ impl Keeper {
             return;
         }
         let (pruner, step) = (self.pruner.clone(), report.step);
-        let stays = |removal: &&Removal| report.stayed.contains_key(&removal.target);
-        let due = report.decided.iter().filter(|removal| !stays(removal));
-        let removals = due.cloned().collect();
+        let is_due = |removal: &&Removal| !report.stayed.contains_key(&removal.target);
+        let removals = report.decided.iter().filter(is_due).cloned().collect();
         let carry = async move {
             let attempts = pruner.carry_out(removals, step).await;
             Stage::Carried(Box::new(Carried {
@@ -223,7 +222,8 @@ impl Keeper {
         for mut attempt in attempts {
             self.weigh(&mut attempt);
             count(&attempt, &mut report);
-            self.attempted(attempt);
+            let name = report.name(&attempt.removal.target).to_owned();
+            self.attempted(attempt, name);
         }
         self.finish(order, start, report);
     }
@@ -280,8 +280,8 @@ impl Keeper {
         }
     }
 
-    /// Takes in what became of a removal.
-    pub(super) fn attempted(&mut self, attempt: Attempt) {
+    /// Takes in what became of a removal, and tells it with the name of what went.
+    pub(super) fn attempted(&mut self, attempt: Attempt, name: String) {
         self.metrics.tried(&attempt);
         let Attempt { removal, fate } = attempt;
         let (kind, reason) = (removal.target.kind(), removal.reason);
@@ -291,14 +291,18 @@ impl Keeper {
         }
         match fate {
             Fate::Removed(bytes) => {
-                info!(kind, target = %name(&removal.target), reason = reason.as_str(), bytes, "removed");
+                info!(kind, target = %identity(&removal.target), reason = reason.as_str(), bytes, "removed");
                 self.went(&removal.target);
                 let target = removal.target;
-                self.happened(Happening::Removed { target, reason });
+                self.happened(Happening::Removed {
+                    target,
+                    name,
+                    reason,
+                });
             }
             Fate::Gone => self.went_by_others(&removal.target),
             Fate::Live(_) | Fate::InUse | Fate::NotNeeded => {
-                debug!(kind, target = %name(&removal.target), "kept after all");
+                debug!(kind, target = %identity(&removal.target), "kept after all");
             }
             Fate::Failed(error) => {
                 let meaning = error.meaning;
@@ -307,13 +311,14 @@ impl Keeper {
                     && self.stuck.failed(&removal.target, self.clock.now());
                 let source = &error.source;
                 if is_first {
-                    warn!(kind, target = %name(&removal.target), reason = reason.as_str(), %error, %source, "not removed");
+                    warn!(kind, target = %identity(&removal.target), reason = reason.as_str(), %error, %source, "not removed");
                 } else {
-                    debug!(kind, target = %name(&removal.target), reason = reason.as_str(), %error, %source, "not removed");
+                    debug!(kind, target = %identity(&removal.target), reason = reason.as_str(), %error, %source, "not removed");
                 }
                 let target = removal.target;
                 self.happened(Happening::Failed {
                     target,
+                    name,
                     reason,
                     meaning,
                 });
@@ -434,7 +439,7 @@ fn stayed(fate: &Fate) -> Option<&'static str> {
     }
 }
 
-fn name(target: &Target) -> String {
+fn identity(target: &Target) -> String {
     match target {
         Target::Container(id) => id.to_string(),
         Target::Image(name)

@@ -90,6 +90,8 @@ pub enum Happening {
     Removed {
         /// What.
         target: Target,
+        /// The name of a sandbox; empty of other things.
+        name: String,
         /// Why.
         reason: Reason,
     },
@@ -97,6 +99,8 @@ pub enum Happening {
     Failed {
         /// What.
         target: Target,
+        /// The name of a sandbox; empty of other things.
+        name: String,
         /// Why it was to go.
         reason: Reason,
         /// What the refusal means.

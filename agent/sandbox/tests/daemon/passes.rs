@@ -54,7 +54,7 @@ async fn a_dry_pass_says_what_a_pass_does(version: Version) {
     assert_eq!(containers(&daemon).await, left);
     let mut removed = Vec::new();
     while removed.len() < 2 {
-        if let Happening::Removed { target, reason } = happenings.recv().await.unwrap() {
+        if let Happening::Removed { target, reason, .. } = happenings.recv().await.unwrap() {
             removed.push((target, reason));
         }
     }
