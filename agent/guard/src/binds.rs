@@ -9,7 +9,7 @@ use nix::{
     sys::stat::{Mode, SFlag, fstat},
 };
 
-use crate::{Access, Root, Settings, refusal::Refusal};
+use crate::{Access, Root, Settings, nesting::Place, refusal::Refusal};
 
 /// The kernel's places in a sandbox.
 const KERNEL: &[&str] = &["/proc", "/sys", "/dev"];
@@ -37,8 +37,8 @@ impl Binds {
         }
     }
 
-    /// Checks `source:destination[:options]`.
-    pub(crate) fn check(&self, bind: &str) -> Result<(), Refusal> {
+    /// Checks `source:destination[:options]`, and tells where it is mounted.
+    pub(crate) fn check<'a>(&self, bind: &'a str) -> Result<Place<'a>, Refusal> {
         let parts: Vec<&str> = bind.split(':').collect();
         let (source, destination, options) = match parts.as_slice() {
             [source, destination] => (*source, *destination, ""),
@@ -52,7 +52,8 @@ impl Binds {
             }
         };
         check_destination(destination)?;
-        self.check_source(source, access(bind, options)?)
+        self.check_source(source, access(bind, options)?)?;
+        Ok(Place::new(destination, Some(source)))
     }
 
     /// Checks a source that is to be mounted with this access.
@@ -224,7 +225,8 @@ mod tests {
     impl Stage {
         fn check(&self, bind: &str) -> Result<(), Refusal> {
             let top = self.folder.path().canonicalize().unwrap();
-            self.binds.check(&bind.replace('@', top.to_str().unwrap()))
+            let bind = bind.replace('@', top.to_str().unwrap());
+            self.binds.check(&bind).map(drop)
         }
     }
 

@@ -9,7 +9,7 @@ use crate::{Allowance, Settings, images::Images, refusal::Refusal};
 pub struct Ceilings {
     /// The images, by their whole names; nothing while no document is known.
     pub images: Option<BTreeSet<String>>,
-    /// Whom sandboxes run as, each a number, a colon and a number; [`USER`] where there is none.
+    /// Whom sandboxes run as, each a number, a colon and a number; 1000:1000 where there is none.
     pub users: BTreeSet<String>,
     /// The most memory of one sandbox.
     pub memory_bytes: Option<i64>,
@@ -22,13 +22,13 @@ pub struct Ceilings {
 }
 
 /// The user of the shipped image, and of the gateway's own.
-pub const USER: &str = "1000:1000";
+const USER: &str = "1000:1000";
 
 /// What holds at this moment.
 #[derive(Debug)]
 pub(crate) struct Limits {
     pub(crate) images: Images,
-    pub(crate) users: BTreeSet<String>,
+    users: BTreeSet<String>,
     pub(crate) memory_bytes: Option<i64>,
     pub(crate) memory_swap_bytes: Option<i64>,
     pub(crate) nano_cpus: Option<i64>,
@@ -48,6 +48,27 @@ impl Limits {
             nano_cpus: smaller(settings.nano_cpus, document.nano_cpus),
             pids: smaller(settings.pids, document.pids),
         }
+    }
+
+    /// Whom to run as where this one is asked for; nothing where nobody is.
+    pub(crate) fn user(&self, asked: &str) -> Result<String, Refusal> {
+        if asked.is_empty() {
+            return Ok(String::new());
+        }
+        let known = plain(asked).filter(|user| self.users.contains(user));
+        known.ok_or_else(|| {
+            let users: Vec<&str> = self.users.iter().map(String::as_str).collect();
+            Refusal::forbidden(format!(
+                "a sandbox may not run as `{asked}`: it runs as {}, by number; the document says so in \
+                 agents.defaults.sandbox.docker.user",
+                users.join(" or ")
+            ))
+        })
+    }
+
+    /// Whom a sandbox runs as that names nobody.
+    pub(crate) fn own_user(&self) -> String {
+        self.users.first().cloned().unwrap_or_default()
     }
 }
 
@@ -83,29 +104,6 @@ fn is_number(text: &str) -> bool {
 
 fn is_root(user: &str) -> bool {
     user.split(':').any(|number| number == "0")
-}
-
-impl Limits {
-    /// Whom to run as where this one is asked for; nothing where nobody is.
-    pub(crate) fn user(&self, asked: &str) -> Result<String, Refusal> {
-        if asked.is_empty() {
-            return Ok(String::new());
-        }
-        let known = plain(asked).filter(|user| self.users.contains(user));
-        known.ok_or_else(|| {
-            let users: Vec<&str> = self.users.iter().map(String::as_str).collect();
-            Refusal::forbidden(format!(
-                "a sandbox may not run as `{asked}`: it runs as {}, by number; the document says so in \
-                 agents.defaults.sandbox.docker.user",
-                users.join(" or ")
-            ))
-        })
-    }
-
-    /// Whom a sandbox runs as that names nobody.
-    pub(crate) fn own_user(&self) -> String {
-        self.users.first().cloned().unwrap_or_default()
-    }
 }
 
 fn smaller(one: Option<i64>, other: Option<i64>) -> Option<i64> {

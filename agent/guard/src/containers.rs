@@ -129,8 +129,7 @@ fn check_files(context: &Context, container: &Container) -> Result<(), Refusal> 
     let host = &container.host_config;
     let mut places = Vec::new();
     for bind in host.binds.iter().flatten() {
-        binds.check(bind)?;
-        places.extend(Place::of_bind(bind));
+        places.push(binds.check(bind)?);
     }
     for mount in host.mounts.iter().flatten() {
         let bound = mount.kind == "bind";

@@ -35,7 +35,6 @@ mod route;
 mod server;
 mod settings;
 mod socket;
-
 mod stream;
 mod system;
 mod target;
@@ -45,7 +44,7 @@ mod upstream;
 mod version;
 
 pub use activity::{Activity, Busy};
-pub use ceilings::{Ceilings, USER};
+pub use ceilings::Ceilings;
 pub use error::Error;
 pub use metrics::Metrics;
 pub use server::Guard;

@@ -63,12 +63,8 @@ struct TmpfsOptions {
 }
 
 impl Mount {
-    pub(crate) fn place(&self) -> Place<'_> {
-        let source = (self.kind == "bind").then_some(self.source.as_str());
-        Place::new(&self.target, source)
-    }
-
-    pub(crate) fn check(&self, binds: &Binds, memory: Option<i64>) -> Result<(), Refusal> {
+    /// Checks it, and tells where it is mounted.
+    pub(crate) fn check(&self, binds: &Binds, memory: Option<i64>) -> Result<Place<'_>, Refusal> {
         unused::refuse(&[
             ("Mounts.Consistency", &self.consistency),
             ("Mounts.VolumeOptions", &self.volume_options),
@@ -76,8 +72,14 @@ impl Mount {
             ("Mounts.ClusterOptions", &self.cluster_options),
         ])?;
         match (self.kind.as_str(), &self.bind_options, &self.tmpfs_options) {
-            ("bind", options, None) => self.check_bind(options.as_ref(), binds),
-            ("tmpfs", None, Some(options)) => self.check_tmpfs(options, memory),
+            ("bind", options, None) => {
+                self.check_bind(options.as_ref(), binds)?;
+                Ok(Place::new(&self.target, Some(&self.source)))
+            }
+            ("tmpfs", None, Some(options)) => {
+                self.check_tmpfs(options, memory)?;
+                Ok(Place::new(&self.target, None))
+            }
             ("tmpfs", ..) => Err(Refusal::forbidden("a tmpfs of `Mounts` needs a size")),
             _ => Err(Refusal::forbidden(format!(
                 "a sandbox may not have a mount of type `{}`, or not with such options",

@@ -16,13 +16,6 @@ impl<'a> Place<'a> {
             source,
         }
     }
-
-    /// Of `source:destination[:options]`.
-    pub(crate) fn of_bind(bind: &'a str) -> Option<Self> {
-        let mut parts = bind.split(':');
-        let (source, destination) = (parts.next()?, parts.next()?);
-        Some(Self::new(destination, Some(source)))
-    }
 }
 
 /// Refuses a mount whose way leads over a link in another one: the runtime follows it, and mounts somewhere else.

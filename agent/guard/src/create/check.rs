@@ -4,7 +4,7 @@ use crate::{
     SANDBOX_LABEL, Settings,
     binds::{self, Binds},
     ceilings::Limits,
-    mounts::{self, Mount},
+    mounts,
     nesting::{self, Place},
     refusal::Refusal,
     unused,
@@ -53,14 +53,14 @@ impl Rules {
         }
         limits.images.check(&create.image)?;
         create.user = limits.user(&create.user)?;
+        if create.user.is_empty() {
+            create.user = limits.own_user();
+        }
         check_words(create)?;
         self.check_network(create)?;
         self.check_files(&create.host_config, limits.memory_bytes)?;
         check_modes(&create.host_config)?;
         bound(&mut create.host_config, limits)?;
-        if create.user.is_empty() {
-            create.user = limits.own_user();
-        }
         confine(&mut create.host_config);
         Ok(())
     }
@@ -95,20 +95,18 @@ impl Rules {
     }
 
     fn check_files(&self, host: &HostConfig, memory: Option<i64>) -> Result<(), Refusal> {
+        let mut places = Vec::new();
         for bind in host.binds.iter().flatten() {
-            self.binds.check(bind)?;
+            places.push(self.binds.check(bind)?);
         }
         for mount in &host.mounts {
-            mount.check(&self.binds, memory)?;
+            places.push(mount.check(&self.binds, memory)?);
         }
         for (target, options) in &host.tmpfs {
             mounts::check_tmpfs(target, options, memory)?;
+            places.push(Place::new(target, None));
         }
-        let binds = host.binds.iter().flatten();
-        let binds = binds.filter_map(|bind| Place::of_bind(bind));
-        let mounts = host.mounts.iter().map(Mount::place);
-        let tmpfs = host.tmpfs.keys().map(|target| Place::new(target, None));
-        nesting::check(&binds.chain(mounts).chain(tmpfs).collect::<Vec<_>>())
+        nesting::check(&places)
     }
 }
 
