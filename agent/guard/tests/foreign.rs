@@ -114,11 +114,7 @@ fn foreign_exec(stage: &Stage, id: &str) -> String {
         r#"{"Cmd":["true"]}"#,
     );
     assert_eq!(made.status, 201, "{made:?}");
-    made.body
-        .split('"')
-        .find(|word| word.len() == 64)
-        .unwrap()
-        .to_owned()
+    made.id().to_owned()
 }
 
 fn hides_images(stage: &Stage) {

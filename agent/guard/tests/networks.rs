@@ -48,6 +48,16 @@ fn browsers_have_a_network(version: Version) {
     }
 }
 
+/// What lists the networks that somebody made.
+const CUSTOM: [&str; 6] = [
+    "network",
+    "ls",
+    "--filter",
+    "type=custom",
+    "--format",
+    "{{.Name}}",
+];
+
 /// What a client says that does not get what it wants.
 fn refused(stage: &Stage, client: &str, arguments: &[&str]) -> String {
     let output = stage.docker(client).args(arguments).output().unwrap();
@@ -83,15 +93,7 @@ fn none_but_the_plain_one_is_made(stage: &Stage, client: &str) {
         let whole = [&["network", "create"], arguments].concat();
         is_refused_by_the_guard(stage, client, &whole);
     }
-    let custom = [
-        "network",
-        "ls",
-        "--filter",
-        "type=custom",
-        "--format",
-        "{{.Name}}",
-    ];
-    assert_eq!(stage.truth(&custom), "other");
+    assert_eq!(stage.truth(&CUSTOM), "other");
 }
 
 fn is_joined_at_a_creation_only(stage: &Stage, client: &str) {
@@ -144,13 +146,5 @@ fn is_not_removed(stage: &Stage, client: &str) {
     ] {
         is_refused_by_the_guard(stage, client, arguments);
     }
-    let custom = [
-        "network",
-        "ls",
-        "--filter",
-        "type=custom",
-        "--format",
-        "{{.Name}}",
-    ];
-    assert_eq!(stage.truth(&custom).lines().count(), 2);
+    assert_eq!(stage.truth(&CUSTOM).lines().count(), 2);
 }

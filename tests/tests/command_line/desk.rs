@@ -15,6 +15,16 @@ pub(crate) struct Desk {
     folder: TempDir,
 }
 
+/// One layer, and where all that is made of it belongs: what `run` and `merge` need.
+pub(crate) const BASE: [&str; 6] = [
+    "--layer",
+    "base=base",
+    "--state",
+    "state",
+    "--out",
+    "doc/openclaw.json",
+];
+
 /// How a command ended.
 pub(crate) struct Ended {
     pub(crate) code: i32,
@@ -145,18 +155,8 @@ impl Running {
             "operate",
         ];
         let mut command = desk.command(&words);
-        command.args([
-            "--layer",
-            "base=base",
-            "--layer",
-            "user=user",
-            "--locks",
-            "locks.json5",
-            "--state",
-            "state",
-            "--out",
-            "doc/openclaw.json",
-        ]);
+        command.args(BASE);
+        command.args(["--layer", "user=user", "--locks", "locks.json5"]);
         command.args(more);
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap())

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
-use crate::desk::{Desk, Ended, Running};
+use crate::desk::{BASE, Desk, Ended, Running};
 
 /// The command with a full disk for its stdout.
 #[track_caller]
@@ -21,15 +21,7 @@ fn lost(mut command: Command) {
 #[test]
 fn what_cannot_be_told_is_an_error() {
     let desk = Desk::new();
-    let layers = [
-        "--layer",
-        "base=base",
-        "--state",
-        "state",
-        "--out",
-        "doc/openclaw.json",
-    ];
-    desk.bare(&[&["merge"], &layers[..]].concat()).with(0);
+    desk.bare(&[&["merge"], &BASE[..]].concat()).with(0);
     for words in [
         &["merge"][..],
         &["check"],

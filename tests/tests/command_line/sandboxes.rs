@@ -1,12 +1,12 @@
 //! The settings of sandboxes: each mistake is told with the setting that it was made in.
 
-use crate::desk::{Desk, Ended, Running};
+use crate::desk::{BASE, Desk, Ended, Running};
 
 /// What `run` with a daemon says of settings that it cannot take: each of these lines, and no other. Nothing is started.
 #[track_caller]
 fn refused(words: &[&str], variable: Option<(&str, &str)>, said: &[&str]) {
     let desk = Desk::new();
-    let mut command = desk.command(&[&FINE[..], words].concat());
+    let mut command = desk.command(&[&["run"], &BASE[..], &DAEMON, words].concat());
     let ended = Ended::of(&command.envs(variable).output().unwrap()).with(2);
     let count = format!("{} mistake(s) in the settings:\n", said.len());
     for part in said.iter().copied().chain([&*count]) {
@@ -14,14 +14,7 @@ fn refused(words: &[&str], variable: Option<(&str, &str)>, said: &[&str]) {
     }
 }
 
-const FINE: [&str; 11] = [
-    "run",
-    "--layer",
-    "base=base",
-    "--state",
-    "state",
-    "--out",
-    "doc/openclaw.json",
+const DAEMON: [&str; 4] = [
     "--docker-socket",
     "/nowhere/raw.sock",
     "--gateway-state",
@@ -114,7 +107,8 @@ fn a_path_or_a_repository_that_cannot_be_one_is_a_mistake() {
 fn a_relative_socket_is_a_mistake_and_the_others_come_with_it() {
     let desk = Desk::new();
     desk.write("settings.json5", "{ 'docker-socket': 'raw.sock', 'guard-socket': './guard.sock', 'sandbox-image': { a: 1 } }");
-    let mut command = desk.command(&[&FINE[..7], &["--settings", "settings.json5"]].concat());
+    let mut command =
+        desk.command(&[&["run"], &BASE[..], &["--settings", "settings.json5"]].concat());
     let said = Ended::of(&command.output().unwrap()).with(2).stderr;
     for part in [
         "settings.json5: docker-socket: \"raw.sock\" is not an absolute path",
@@ -131,7 +125,7 @@ fn an_archive_that_is_not_there_yet_is_said_at_the_start() {
     let desk = Desk::new();
     desk.write("here.tar", "");
     let guard = desk.path("guard.sock");
-    let mut words: Vec<&str> = FINE[7..].to_vec();
+    let mut words: Vec<&str> = DAEMON.to_vec();
     words.extend(["--guard-socket", guard.to_str().unwrap()]);
     words.extend([
         "--sandbox-image-archive",

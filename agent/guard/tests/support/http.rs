@@ -15,6 +15,14 @@ pub struct Answer {
     pub body: String,
 }
 
+impl Answer {
+    /// The full id of what was made.
+    pub fn id(&self) -> &str {
+        let mut words = self.body.split('"');
+        words.find(|word| word.len() == 64).unwrap()
+    }
+}
+
 /// One request, and its whole answer.
 pub fn request(socket: &Path, method: &str, path: &str, body: &str) -> Answer {
     let length = body.len();

@@ -14,11 +14,7 @@ pub const CAT: &str = r#"{"AttachStdin":true,"AttachStdout":true,"AttachStderr":
 pub fn exec(front: &Front, id: &str, body: &str) -> String {
     let made = front.post(&format!("/v1.41/containers/{id}/exec"), body);
     assert_eq!(made.status, 201, "{made:?}");
-    made.body
-        .split('"')
-        .find(|word| word.len() == 64)
-        .unwrap()
-        .to_owned()
+    made.id().to_owned()
 }
 
 /// An exec's stream behind the head of its answer; what the client says right behind its request is the first of it.

@@ -1,10 +1,12 @@
-//! How wide the window is in which a bind's source can be swapped behind the guard's back. A measurement, for the docs:
-//! `cargo test -p guard --test race -- --ignored --nocapture --test-threads 1`.
+//! How wide the window is in which a bind's source can be swapped behind the guard's back: the numbers in
+//! `docs/sandboxes.md`. It takes minutes, as root: `cargo run -p guard --example swap_race`.
+#![expect(clippy::print_stdout, reason = "a measurement prints")]
 #![expect(
     clippy::unwrap_used,
-    reason = "a test that unwraps fails with its line"
+    reason = "a stage that cannot be set ends the measurement"
 )]
 
+#[path = "../tests/support/mod.rs"]
 mod support;
 
 use std::{
@@ -79,11 +81,7 @@ fn create(stage: &Stage, source: &Path, tally: &mut Tally) -> Option<String> {
     });
     let made = stage.post("/v1.41/containers/create", &body.to_string());
     match made.status {
-        201 => made
-            .body
-            .split('"')
-            .find(|word| word.len() == 64)
-            .map(str::to_owned),
+        201 => Some(made.id().to_owned()),
         403 => {
             tally.refused_at_creation += 1;
             None
@@ -150,9 +148,7 @@ fn timed(stage: &Stage, swap: &Swap, delay: Duration) -> Tally {
     tally
 }
 
-#[test]
-#[ignore = "it takes minutes and measures: the numbers in docs/sandboxes.md are made with it"]
-fn the_window_is_measured() {
+fn main() {
     for version in [Version::Old, Version::New] {
         let stage = Stage::new(version);
         let swap = Swap::new(&stage);
