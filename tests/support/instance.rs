@@ -139,6 +139,20 @@ impl Instance {
         );
     }
 
+    /// Does something, and waits for a newer report of such an outcome.
+    #[track_caller]
+    pub fn reported(&self, outcome: &str, within: Duration, act: impl FnOnce()) -> Value {
+        let before = self.config()["last_report"]["started_at"].clone();
+        act();
+        let newer = || {
+            let report = self.config()["last_report"].clone();
+            (report["started_at"] != before && report["outcome"]["kind"] == outcome)
+                .then_some(report)
+        };
+        eventually(within, newer)
+            .unwrap_or_else(|| panic!("no {outcome}: {}", self.config()["last_report"]))
+    }
+
     /// Changes the user layer over the API, whatever is in it, and waits for the outcome.
     #[must_use]
     pub fn put_user(&self, text: &str, wait: &str) -> Answer {

@@ -177,12 +177,8 @@ fn hot(instance: &mut Instance) -> String {
 }
 
 fn restart(instance: &mut Instance) -> String {
-    instance
-        .pod
-        .layers
-        .base
-        .set(EXTRA, r#"{ gateway: { controlUi: { basePath: "/oc" } } }"#);
-    let report = wait_report(instance, "proved");
+    let layer = r#"{ gateway: { controlUi: { basePath: "/oc" } } }"#;
+    let report = base(instance, layer, "proved");
     assert_eq!(report["requires_restart"], true, "{report}");
     format!("in {:.2} s", seconds(&report))
 }
@@ -255,11 +251,8 @@ fn tls(instance: &mut Instance) -> String {
 
 fn token_reference(instance: &mut Instance) -> String {
     let before = std::fs::read(instance.pod.document()).unwrap();
-    instance.pod.layers.base.set(
-        EXTRA,
-        r#"{ gateway: { auth: { token: { id: "/no-such-secret" } } } }"#,
-    );
-    let report = wait_report(instance, "refused");
+    let layer = r#"{ gateway: { auth: { token: { id: "/no-such-secret" } } } }"#;
+    let report = base(instance, layer, "refused");
     assert_eq!(
         std::fs::read(instance.pod.document()).unwrap(),
         before,
@@ -307,8 +300,7 @@ fn taken_port(instance: &mut Instance) -> String {
 /// The base layer brings something in that every validator accepts and the gateway cannot live with.
 fn undone(instance: &Instance, layer: &str) -> String {
     let before = instance.document();
-    instance.pod.layers.base.set(EXTRA, layer);
-    let report = wait_report(instance, "rolled_back");
+    let report = base(instance, layer, "rolled_back");
     assert_eq!(
         instance.document(),
         before,
@@ -320,15 +312,9 @@ fn undone(instance: &Instance, layer: &str) -> String {
     format!("{reason} (in {:.1} s)", seconds(&report))
 }
 
-/// Waits for a report of that outcome that is newer than this call.
-fn wait_report(instance: &Instance, kind: &str) -> Value {
-    let from = instance.config()["last_report"]["started_at"].clone();
-    let newer = || {
-        let report = instance.config()["last_report"].clone();
-        (report["started_at"] != from && outcome(&report) == kind).then_some(report)
-    };
-    support::eventually(LONG, newer)
-        .unwrap_or_else(|| panic!("no {kind}: {}", instance.config()["last_report"]))
+/// Brings something into the base layer, and waits for the outcome.
+fn base(instance: &Instance, layer: &str, outcome: &str) -> Value {
+    instance.reported(outcome, LONG, || instance.pod.layers.base.set(EXTRA, layer))
 }
 
 fn mounted(instance: &mut Instance) -> String {

@@ -85,14 +85,7 @@ pub fn prove(instance: &Instance, user: &str) -> Value {
 /// Does something, and waits for a newer report of such an outcome.
 #[track_caller]
 pub fn reported(instance: &Instance, outcome: &str, act: impl FnOnce()) -> Value {
-    let before = instance.config()["last_report"]["started_at"].clone();
-    act();
-    let newer = || {
-        let report = instance.config()["last_report"].clone();
-        (report["started_at"] != before && report["outcome"]["kind"] == outcome).then_some(report)
-    };
-    eventually(LONG, newer)
-        .unwrap_or_else(|| panic!("no {outcome}: {}", instance.config()["last_report"]))
+    instance.reported(outcome, LONG, act)
 }
 
 /// Brings something into the base layer, and waits for the outcome.
