@@ -8,13 +8,17 @@
 //! - Times are RFC 3339 strings in UTC, lengths of time are seconds and end in `_seconds`.
 //! - Secrets never cross: the sender redacts every document and value before it is put in here.
 
+mod activity;
 mod apply;
 mod child;
 mod config;
+mod death;
 mod drift;
 mod edit;
 mod explain;
+mod health;
 mod history;
+mod journal;
 mod paths;
 mod problem;
 mod prune;
@@ -22,23 +26,39 @@ mod sandbox_event;
 mod sandboxes;
 mod status;
 
+pub use activity::{
+    ActivityResponse, RestartRequest, RestartResponse, RestartState, ResumeResponse,
+    SuspendRequest, SuspendResponse, SuspensionState, SuspensionView,
+};
 pub use apply::{ApplyReport, ChangeView, OriginView, Outcome, Proof, Reload};
 pub use child::{ChildState, ChildView, ExitView};
 pub use config::{
     ConfigState, ConfigView, LayerStatus, LayerView, ProvenanceEntry, QuarantineEntry,
 };
+pub use death::{DeathCause, DeathView};
 pub use drift::{DriftAction, DriftEvent, DriftMode, DriftView};
 pub use edit::{
     CheckView, DiffRequest, DiffResponse, PauseRequest, PauseResponse, PutUserQuery,
     PutUserRequest, PutUserResponse, RollbackRequest, RollbackResponse, Wait,
 };
 pub use explain::{ExplainQuery, ExplainResponse, HiddenValue, LockView, RefusedValue};
+pub use health::{
+    CauseView, ChannelState, ChannelView, Component, CureBudgetView, CureKind, CureMode,
+    CureOutcome, CureView, CuresView, DiskUsageView, HealthResponse, ResourcesView, Severity,
+    Verdict,
+};
 pub use history::{HistoryEntry, HistoryResponse};
+pub use journal::{
+    JournalAckRequest, JournalAckResponse, JournalEntry, JournalEvent, JournalQuery,
+    JournalResponse, UsageSample,
+};
 pub use paths::{
-    ACTOR_HEADER, PATH_CONFIG, PATH_CONFIG_DIFF, PATH_CONFIG_EXPLAIN, PATH_CONFIG_HISTORY,
-    PATH_CONFIG_PAUSE, PATH_CONFIG_ROLLBACK, PATH_CONFIG_USER, PATH_LIVEZ, PATH_METRICS,
-    PATH_READYZ, PATH_SANDBOX, PATH_SANDBOXES, PATH_SANDBOXES_EVENTS, PATH_SANDBOXES_PRUNE,
-    PATH_STARTUPZ, PATH_STATUS, PROBLEM_CONTENT_TYPE, STREAM_CONTENT_TYPE,
+    ACTOR_HEADER, PATH_ACTIVITY, PATH_CONFIG, PATH_CONFIG_DIFF, PATH_CONFIG_EXPLAIN,
+    PATH_CONFIG_HISTORY, PATH_CONFIG_PAUSE, PATH_CONFIG_ROLLBACK, PATH_CONFIG_USER,
+    PATH_GATEWAY_RESTART, PATH_GATEWAY_RESUME, PATH_GATEWAY_SUSPEND, PATH_HEALTH, PATH_JOURNAL,
+    PATH_JOURNAL_ACK, PATH_LIVEZ, PATH_METRICS, PATH_READYZ, PATH_SANDBOX, PATH_SANDBOXES,
+    PATH_SANDBOXES_EVENTS, PATH_SANDBOXES_PRUNE, PATH_STARTUPZ, PATH_STATUS, PROBLEM_CONTENT_TYPE,
+    STREAM_CONTENT_TYPE,
 };
 pub use problem::{ProblemDocument, ProblemView};
 pub use prune::{

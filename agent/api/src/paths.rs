@@ -16,6 +16,20 @@ pub const PATH_CONFIG_ROLLBACK: &str = "/v1/config/rollback";
 pub const PATH_CONFIG_PAUSE: &str = "/v1/config/pause";
 /// `GET`: the agent, its gateway and what it watches.
 pub const PATH_STATUS: &str = "/v1/status";
+/// `GET`: the verdict on this pod, and why.
+pub const PATH_HEALTH: &str = "/v1/health";
+/// `GET`: whether the instance is idle, and what a stop would cost.
+pub const PATH_ACTIVITY: &str = "/v1/activity";
+/// `POST`: start the gateway anew.
+pub const PATH_GATEWAY_RESTART: &str = "/v1/gateway/restart";
+/// `POST`: let the gateway take no new work; asked again, it holds longer.
+pub const PATH_GATEWAY_SUSPEND: &str = "/v1/gateway/suspend";
+/// `POST`: let it take work again.
+pub const PATH_GATEWAY_RESUME: &str = "/v1/gateway/resume";
+/// `GET ?after=&id=`: what must not be missed.
+pub const PATH_JOURNAL: &str = "/v1/journal";
+/// `POST`: it has been collected up to here.
+pub const PATH_JOURNAL_ACK: &str = "/v1/journal/ack";
 /// `GET`: the sandboxes, their daemon, its disk, and the last pass.
 pub const PATH_SANDBOXES: &str = "/v1/sandboxes";
 /// `GET`: what happens among the sandboxes, as a stream.
