@@ -9,12 +9,10 @@ use crate::{
 /// Query of `GET /v1/journal`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JournalQuery {
-    /// Entries after this number only.
+    /// Entries after this one only: `next` of an earlier answer. A bare number is for people: it cannot tell whether the
+    /// volume was put back from a copy meanwhile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub after: Option<u64>,
-    /// The id that came with that number. A volume that was put back goes on with another one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub id: Option<String>,
+    pub after: Option<String>,
     /// At most so many: 1 to 1000, else 200.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u64>,
@@ -23,35 +21,57 @@ pub struct JournalQuery {
 /// Answer of `GET /v1/journal`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct JournalResponse {
-    /// The id under which numbers are given now.
-    pub id: String,
+    /// The id under which numbers are given now; absent before the first could be written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
     /// The oldest number that is kept; absent in an empty journal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub oldest: Option<u64>,
-    /// The newest number; absent in an empty journal.
+    /// The highest number that was given; 0 before the first.
+    #[serde(default)]
+    pub newest: u64,
+    /// Up to where entries were acknowledged; 0 before the first time.
+    #[serde(default)]
+    pub acknowledged: u64,
+    /// What is missing before the first of these entries.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub newest: Option<u64>,
-    /// The newest number that was acknowledged.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub acknowledged: Option<u64>,
-    /// The entries, in the order of their numbers.
+    pub gap: Option<JournalGap>,
+    /// The entries in the order of their numbers, with nothing missing between them.
     #[serde(default)]
     pub entries: Vec<JournalEntry>,
-    /// Whether there are more after the last of these.
+    /// Where to read on, and what to acknowledge once these are safe.
+    pub next: String,
+    /// Whether there is more to read at once.
     #[serde(default)]
     pub more: bool,
+}
+
+/// What a reader will never get.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum JournalGap {
+    /// These numbers: dropped before they were acknowledged, lost while the disk was full, or damaged.
+    Numbers {
+        /// The first.
+        from: u64,
+        /// The last.
+        to: u64,
+    },
+    /// Nobody can tell: the id that the reader came with is not known here. Also what a newer agent says.
+    #[serde(other)]
+    Unknown,
 }
 
 /// One entry of the journal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct JournalEntry {
-    /// The id under which its number was given.
-    pub id: String,
+    /// The id under which its number was given; absent where that is not known any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
     /// Its number; never given twice under one id.
     pub number: u64,
-    /// When, RFC 3339; absent for a gap.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub at: Option<String>,
+    /// When, RFC 3339.
+    pub at: String,
     /// What happened.
     pub event: JournalEvent,
 }
@@ -60,11 +80,6 @@ pub struct JournalEntry {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum JournalEvent {
-    /// The numbers from here to `to` are gone for good.
-    Gap {
-        /// The last number that is gone.
-        to: u64,
-    },
     /// The agent started.
     AgentStarted {
         /// Its version.
@@ -173,13 +188,11 @@ pub struct UsageSample {
     pub cost_usd: f64,
 }
 
-/// Body of `POST /v1/journal/ack`: everything up to here has been collected.
+/// Body of `POST /v1/journal/ack`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JournalAckRequest {
-    /// The id of the last entry that was collected.
-    pub id: String,
-    /// Its number.
-    pub number: u64,
+    /// `next` of the last answer whose entries are safe: everything up to there has been collected.
+    pub up_to: String,
 }
 
 /// Answer of `POST /v1/journal/ack`.

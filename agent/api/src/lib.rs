@@ -49,7 +49,7 @@ pub use health::{
 };
 pub use history::{HistoryEntry, HistoryResponse};
 pub use journal::{
-    JournalAckRequest, JournalAckResponse, JournalEntry, JournalEvent, JournalQuery,
+    JournalAckRequest, JournalAckResponse, JournalEntry, JournalEvent, JournalGap, JournalQuery,
     JournalResponse, UsageSample,
 };
 pub use paths::{

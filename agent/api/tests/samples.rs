@@ -71,6 +71,7 @@ const WORDS: &[(&str, Echo)] = &[
     ("gateway_state", echo::<GatewayState>),
     ("image_state", echo::<ImageState>),
     ("journal_event", echo::<JournalEvent>),
+    ("journal_gap", echo::<JournalGap>),
     ("layer_status", echo::<LayerStatus>),
     ("live_view", echo::<LiveView>),
     ("outcome", echo::<Outcome>),

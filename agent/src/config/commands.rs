@@ -319,7 +319,7 @@ impl Engine {
 
     /// Publishes, counts, and answers everybody who waits.
     pub(super) fn finish(&mut self, report: &ApplyReport, waiters: Vec<Waiter>) {
-        self.metrics.applied(report.outcome);
+        self.ended(report.outcome);
         self.publish(report);
         self.settle_state();
         self.answer(waiters, report);
@@ -362,7 +362,7 @@ impl Engine {
             );
             report.outcome = Outcome::Quarantined;
             if waiter.is_some() {
-                self.metrics.applied(Outcome::Quarantined);
+                self.ended(Outcome::Quarantined);
             }
         }
         self.answer(waiter.into_iter().collect(), &report);

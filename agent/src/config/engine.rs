@@ -12,7 +12,7 @@ use config_merge::LayerName;
 use durable::Digest;
 use jiff::Timestamp;
 use service::{Drain, Gate};
-use tokio::sync::{mpsc, watch as channel};
+use tokio::sync::{broadcast, mpsc, watch as channel};
 use tokio::time::{Instant, sleep_until};
 use watch::{Change, Watcher};
 
@@ -29,6 +29,7 @@ use super::resolve::{Resolved, views};
 use super::settings::Settings;
 use super::source::Readings;
 use super::store::Store;
+use super::verdicts::{self, Verdict};
 use super::view::View;
 
 /// The document's index among the watched paths.
@@ -59,6 +60,7 @@ pub struct Engine {
     pub(super) commands: mpsc::Receiver<Command>,
     pub(super) view: channel::Sender<View>,
     pub(super) metrics: Metrics,
+    pub(super) verdicts: broadcast::Sender<Verdict>,
     pub(super) gate: Gate,
     pub(super) written: Option<Written>,
     pub(super) attempt: Option<Attempt>,
@@ -118,7 +120,8 @@ impl Engine {
         let (sender, commands) = mpsc::channel(COMMANDS);
         let first = View::new(&settings, presence.borrow().clone());
         let (view, views) = channel::channel(first);
-        let handle = Handle::new(sender, views, Arc::clone(&gateway));
+        let (verdicts, _) = broadcast::channel(verdicts::WAITING);
+        let handle = Handle::new(sender, views, verdicts.clone(), Arc::clone(&gateway));
         let engine = Self {
             file: DocumentFile::new(&settings),
             settings,
@@ -128,6 +131,7 @@ impl Engine {
             commands,
             view,
             metrics,
+            verdicts,
             gate,
             written: None,
             attempt: None,
@@ -404,7 +408,7 @@ impl Engine {
             .filter(|problem| !known.contains(problem) && !self.refusals.contains(problem))
             .collect();
         if !news.is_empty() {
-            self.metrics.applied(Outcome::Refused);
+            self.ended(Outcome::Refused);
         }
         for problem in news {
             tracing::warn!("refused: {}", super::view::text(problem));

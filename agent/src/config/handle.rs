@@ -9,12 +9,13 @@ use agent_api::{
 use config_merge::KeyPath;
 use jiff::Timestamp;
 use serde_json::Value;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use super::Error;
 use super::attempt::Until;
 use super::document::Document;
 use super::gateway::{Check, Gateway, Purpose};
+use super::verdicts::Verdict;
 use super::view::View;
 
 /// What the engine is asked to do. Each carries its way back.
@@ -110,6 +111,7 @@ pub struct UserText {
 pub struct Handle {
     commands: mpsc::Sender<Command>,
     view: watch::Receiver<View>,
+    verdicts: broadcast::Sender<Verdict>,
     gateway: Arc<dyn Gateway>,
 }
 
@@ -117,11 +119,13 @@ impl Handle {
     pub(super) fn new(
         commands: mpsc::Sender<Command>,
         view: watch::Receiver<View>,
+        verdicts: broadcast::Sender<Verdict>,
         gateway: Arc<dyn Gateway>,
     ) -> Self {
         Self {
             commands,
             view,
+            verdicts,
             gateway,
         }
     }
@@ -136,6 +140,11 @@ impl Handle {
         let mut view = self.view.clone();
         view.mark_unchanged();
         view
+    }
+
+    /// What becomes of changes from now on. Who is slow misses the oldest, and is told how much.
+    pub fn verdicts(&self) -> broadcast::Receiver<Verdict> {
+        self.verdicts.subscribe()
     }
 
     /// Changes the user layer and brings the report.

@@ -32,6 +32,7 @@ mod steps;
 mod store;
 mod stumble;
 mod undo;
+mod verdicts;
 mod view;
 
 pub use attempt::Until;
@@ -44,4 +45,5 @@ pub use offline::{Offline, Proposal, Reasons};
 pub use resolve::views as problem_views;
 pub use settings::{Drift, Settings};
 pub use store::Store;
+pub use verdicts::Verdict;
 pub use view::{View, line};

@@ -28,13 +28,13 @@ impl Engine {
         self.handing = false;
         self.retry_at = Some(Instant::now() + RETRY);
         let Some(attempt) = self.attempt.take() else {
-            return self.metrics.applied(Outcome::Failed);
+            return self.ended(Outcome::Failed);
         };
         if attempt.user.is_none() || !attempt.kept {
             let report = attempt.report(Outcome::Failed, Some(reason));
             return self.finish(&report, attempt.waiters);
         }
-        self.metrics.applied(Outcome::Failed);
+        self.ended(Outcome::Failed);
         let report = recorded(attempt.report(Outcome::Pending, None), &reason);
         self.publish(&report);
         self.state(ConfigState::Pending);

@@ -257,7 +257,7 @@ impl Engine {
         if attempt.number.is_some() {
             self.judge(&report)?;
         }
-        self.metrics.applied(Outcome::Superseded);
+        self.ended(Outcome::Superseded);
         self.answer(attempt.waiters, &report);
         Ok(())
     }
