@@ -2,9 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    CauseView, CureKind, CureOutcome, DeathView, Outcome, RemovalKind, RemovalReason, Verdict,
-};
+use crate::{CauseView, CureKind, CureOutcome, DeathView, Outcome, RemovalView, Verdict};
 
 /// Query of `GET /v1/journal`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -137,15 +135,8 @@ pub enum JournalEvent {
     },
     /// Something was removed from the sandbox daemon.
     Removal {
-        /// What.
-        what: RemovalKind,
-        /// Its id or name.
-        target: String,
-        /// Why.
-        reason: RemovalReason,
-        /// Bytes that it freed, where the daemon tells.
-        #[serde(default)]
-        freed_bytes: u64,
+        /// What, and why.
+        removal: RemovalView,
     },
     /// What was used since the last sample.
     Usage {

@@ -23,7 +23,7 @@ use super::error::Error;
 use super::sandbox_passes as passes;
 use super::sandbox_views as views;
 use super::sandboxes::{READERS, Sandboxes};
-use crate::sandbox::Owner;
+use crate::sandbox::{Owner, removal_view};
 
 /// A stream on which nothing happens says at least so often that it lives.
 const HEARTBEAT: Duration = Duration::from_secs(15);
@@ -124,7 +124,7 @@ impl Reader {
                 reason,
             } => SandboxEvent::Removal {
                 at,
-                removal: passes::removal_view(&target, reason, &name),
+                removal: removal_view(&target, reason, &name),
             },
             Happening::Failed {
                 target,

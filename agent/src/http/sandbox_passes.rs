@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 
-use agent_api::{PassView, RemovalKind, RemovalOutcome, RemovalView};
+use agent_api::{PassView, RemovalOutcome, RemovalView};
 use sandbox::{Clock, Meaning, Mode, PassReport, Reason, Removal, Target};
 
-use super::sandbox_views::{number, reason, time};
+use super::sandbox_views::{number, time};
+use crate::sandbox::removal_view;
 
 /// A pass with every removal that it decided.
 pub(super) fn pass_view(report: &PassReport, clock: &Clock) -> PassView {
@@ -52,31 +53,6 @@ fn outcome(
             why: (*why).to_owned(),
         },
         None => RemovalOutcome::Removed,
-    }
-}
-
-/// A thing that goes, as it is when it is gone.
-pub(super) fn removal_view(target: &Target, why: Reason, name: &str) -> RemovalView {
-    let (kind, name, id) = match target {
-        Target::Container(id) => (
-            RemovalKind::Container,
-            name.to_owned(),
-            Some(id.to_string()),
-        ),
-        Target::Image(id) => (RemovalKind::Image, String::new(), Some(id.clone())),
-        Target::Network(id) => (RemovalKind::Network, String::new(), Some(id.clone())),
-        Target::Volume(name) => (RemovalKind::Volume, name.clone(), None),
-        Target::Folder(name) => (RemovalKind::Folder, name.clone(), None),
-        Target::Layers => (RemovalKind::Layers, String::new(), None),
-        Target::BuildCache { .. } => (RemovalKind::BuildCache, String::new(), None),
-    };
-    RemovalView {
-        kind,
-        name,
-        id,
-        reason: reason(why),
-        outcome: RemovalOutcome::Removed,
-        bytes_freed: None,
     }
 }
 

@@ -8,11 +8,11 @@ use agent_api::{
 };
 use jiff::Timestamp;
 use sandbox::{
-    Clock, Daemon, Disk, Id, Kind, Limits, Moment, PassReport, Presence, Reason, Removal, Scope,
-    Shown, State, Step, Target, Usage, View, Why,
+    Clock, Daemon, Disk, Id, Kind, Limits, Moment, PassReport, Presence, Removal, Scope, Shown,
+    State, Step, Target, Usage, View, Why,
 };
 
-use crate::sandbox::Owner;
+use crate::sandbox::{Owner, reason_view};
 
 /// Every sandbox, the newest first.
 pub(super) fn sandbox_views(
@@ -35,7 +35,7 @@ pub(super) fn sandbox_views(
 fn planned(plan: Option<&PassReport>) -> HashMap<Id, RemovalReason> {
     let decided = plan.map(|plan| plan.decided.iter());
     let container = |removal: &Removal| match removal.target {
-        Target::Container(id) => Some((id, reason(removal.reason))),
+        Target::Container(id) => Some((id, reason_view(removal.reason))),
         _ => None,
     };
     decided
@@ -177,20 +177,6 @@ pub(super) fn image_view((name, presence): (&String, &Presence)) -> ImageView {
         id: id.cloned(),
         state,
         problems,
-    }
-}
-
-/// Why something goes.
-pub(super) fn reason(reason: Reason) -> RemovalReason {
-    match reason {
-        Reason::Exited => RemovalReason::Exited,
-        Reason::Orphan => RemovalReason::Orphan,
-        Reason::Age => RemovalReason::Age,
-        Reason::Count => RemovalReason::Count,
-        Reason::Idle => RemovalReason::Idle,
-        Reason::Stale => RemovalReason::Stale,
-        Reason::Unused => RemovalReason::Unused,
-        Reason::Asked => RemovalReason::Asked,
     }
 }
 

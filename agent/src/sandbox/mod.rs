@@ -8,6 +8,7 @@ mod account;
 mod asked;
 mod ceilings;
 mod guarded;
+mod removal;
 mod settings;
 mod watched;
 
@@ -26,6 +27,7 @@ use sandbox::{Activity, Clock, Docker, Handle, Keeper, Limits, Parts, Past};
 use watched::Watched;
 
 pub use guarded::Guarded;
+pub use removal::{reason_view, removal_view};
 pub use settings::{Pruning, Settings};
 
 use crate::config;
