@@ -18,6 +18,7 @@ const CRATES: &[(&str, &str, u8)] = &[
     ("agent/durable", "durable", 0),
     ("agent/watch", "watch", 0),
     ("agent/openclaw", "openclaw", 0),
+    ("agent/cgroup", "cgroup", 0),
     ("agent/supervisor", "supervisor", 1),
     ("agent/sandbox", "sandbox", 1),
     ("agent/guard", "guard", 1),
