@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use crate::parse::{cores, cpu_max, keyed, limit, number};
+use crate::parse::{cores, cpu_max, exiting, keyed, limit, number};
 use crate::place::{Place, Version, read, read_in};
 use crate::{Cpu, Memory, Pids};
 
@@ -48,9 +48,10 @@ impl Cgroup {
         }
     }
 
-    /// Whether the process is still in it. One that has ended counts as still there.
+    /// Whether the process is still in it. One that ends or has ended counts as still there: the
+    /// kernel shows it at the roots of version 1.
     pub fn holds(&self, pid: i32) -> bool {
-        groups_of(pid).is_none_or(|groups| groups == self.groups)
+        groups_of(pid).is_none_or(|groups| groups == self.groups) || is_ending(pid)
     }
 
     /// The memory it uses, and may use.
@@ -119,6 +120,11 @@ impl Cgroup {
 
 fn groups_of(pid: i32) -> Option<String> {
     read(Path::new(&format!("/proc/{pid}/cgroup")), MAX_TABLE)
+}
+
+fn is_ending(pid: i32) -> bool {
+    read(Path::new(&format!("/proc/{pid}/stat")), MAX_TABLE)
+        .is_none_or(|line| exiting(&line).unwrap_or(true))
 }
 
 /// Version 2 has no `cpuacct`: every group counts its own time.

@@ -34,6 +34,15 @@ pub(crate) fn cores(quota: &str, period: &str) -> Option<f64> {
     (period > 0).then(|| f64::from(quota) / f64::from(period))
 }
 
+/// Whether a line of `/proc/PID/stat` is that of a process on its way out. The name in brackets
+/// may hold spaces and brackets, so the last `)` ends it.
+pub(crate) fn exiting(line: &str) -> Option<bool> {
+    const FLAG: u64 = 0x4;
+    let (_, fields) = line.rsplit_once(") ")?;
+    let flags: u64 = fields.split(' ').nth(6)?.parse().ok()?;
+    Some(flags & FLAG != 0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -97,5 +106,18 @@ mod tests {
         }
         assert_eq!(cores("-1\n", "100000\n"), None);
         assert_eq!(cores("150000\n", "100000\n"), Some(1.5));
+    }
+
+    #[test]
+    fn a_process_on_its_way_out_is_known_by_its_flags() {
+        for (line, expected) in [
+            ("42 (sh) S 1 42 42 0 -1 4194304 1 2 3", Some(false)),
+            ("42 (sh) Z 1 42 42 0 -1 4227084 1 2 3", Some(true)),
+            ("42 (a) 4 (b) R 1 42 42 0 -1 4194304 1", Some(false)),
+            ("42 (sh) S 1 42 42 0 -1", None),
+            ("", None),
+        ] {
+            assert_eq!(exiting(line), expected, "{line}");
+        }
     }
 }

@@ -106,9 +106,15 @@ fn a_process_that_moves_is_no_longer_in_its_group() {
     fs::write(group.0[0].join("cgroup.procs"), child.id().to_string()).unwrap();
     assert!(!before.holds(pid(&child)));
     assert!(Cgroup::of(pid(&child)).holds(pid(&child)));
-    drop(child.stdin.take());
+    let after = Cgroup::of(pid(&child));
+    child.kill().unwrap();
+    let stat = format!("/proc/{}/stat", child.id());
+    while !fs::read_to_string(&stat).unwrap().contains(") Z ") {
+        std::thread::yield_now();
+    }
+    assert!(after.holds(pid(&child)), "one that has ended");
     child.wait().unwrap();
-    assert!(before.holds(pid(&child)), "one that has ended");
+    assert!(after.holds(pid(&child)), "one that is gone");
 }
 
 #[test]

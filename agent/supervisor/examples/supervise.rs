@@ -59,8 +59,13 @@ async fn supervise(settings: Settings) -> Result<(), String> {
             outcome = &mut life => return outcome.map_err(|error| error.to_string()),
             _ = status.changed() => {
                 let now = status.borrow_and_update().clone();
-                let last = now.last_exit.map(|exit| exit.how);
-                let _ = writeln!(std::io::stderr(), "{:?}, last exit: {last:?}", now.state);
+                let (how, killer) = now.last_exit.map(|exit| (exit.how, exit.killer)).unzip();
+                let _ = writeln!(
+                    std::io::stderr(),
+                    "{:?}, last exit: {how:?} by {:?}",
+                    now.state,
+                    killer.flatten()
+                );
                 continue;
             }
             _ = terminate.recv() => match std::mem::replace(&mut draining, true) {

@@ -59,7 +59,7 @@ pub(crate) async fn sweep(leader: Stat) {
         left = left.len(),
         "ending what the child has left behind"
     );
-    signal(&left, Signal::TERM);
+    signal(&mut left, Signal::TERM);
     if timeout(GRACE, ended(&mut left)).await.is_ok() && members(&leader).is_empty() {
         return;
     }
@@ -68,7 +68,7 @@ pub(crate) async fn sweep(leader: Stat) {
         if left.is_empty() {
             return;
         }
-        signal(&left, Signal::KILL);
+        signal(&mut left, Signal::KILL);
         let _ = timeout(KILL, ended(&mut left)).await;
     }
     tracing::warn!(
@@ -99,7 +99,7 @@ fn members(leader: &Stat) -> Vec<Process> {
         .collect()
 }
 
-fn signal(processes: &[Process], signal: Signal) {
+fn signal(processes: &mut [Process], signal: Signal) {
     for process in processes {
         if let Err(error) = process.signal(signal) {
             tracing::warn!(pid = process.pid(), ?signal, %error, "the signal was not delivered");

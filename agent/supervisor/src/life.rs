@@ -9,10 +9,11 @@ use tokio::time::{Instant, sleep_until};
 use crate::backoff::Backoff;
 use crate::command::{Command, Commands, Signal};
 use crate::console::Console;
+use crate::group::Group;
 use crate::leftovers::Leftovers;
-use crate::process::Process;
+use crate::process::{End, Process};
 use crate::reaper::Reaper;
-use crate::{Error, Exit, How, Protection, Settings, State, Status, launch, probe};
+use crate::{Error, Exit, How, Killer, Protection, Settings, State, Status, launch, probe};
 
 /// What is left of a drain after [`Command::Hurry`].
 const HURRY: Duration = Duration::from_secs(5);
@@ -145,15 +146,17 @@ impl<'run> Life<'run> {
             Err(error) => {
                 let why = error.chain();
                 tracing::error!(error = why, "the child cannot be started");
-                Ok(self.ended(0, How::NotStarted { why }, Duration::ZERO, None))
+                Ok(self.ended(not_started(why), None))
             }
         }
     }
 
     /// Lives beside a child until it has ended.
     async fn attend(&mut self, mut child: Process, found: Protection) -> Result<Next, Error> {
+        let mut group = Group::of(child.pid(), self.settings.look);
         self.status.send_modify(|status| {
             status.protection = Some(found);
+            status.group = Some(group.cgroup());
             status.state = State::Running {
                 pid: child.pid(),
                 since: child.since(),
@@ -164,9 +167,10 @@ impl<'run> Life<'run> {
         loop {
             let by = ending.as_ref().map(|ending| ending.by);
             tokio::select! {
-                how = child.ended() => {
+                end = child.ended() => {
                     self.leftovers = Leftovers::of(child.stat());
-                    let next = self.ended(child.pid(), how, child.age(), ending);
+                    let exit = self.exit(&child, end, &group, ending.is_some());
+                    let next = self.ended(exit, ending);
                     let Some(error) = self.not_executable() else {
                         return Ok(next);
                     };
@@ -174,16 +178,20 @@ impl<'run> Life<'run> {
                     self.publish(State::Stopped);
                     return Err(error);
                 }
-                command = self.commands.next() => self.obey(command, &child, &mut ending),
+                command = self.commands.next() => self.obey(command, &mut child, &mut ending),
                 () = sleep_until(by.unwrap_or_else(Instant::now)), if by.is_some() => {
-                    force(&child, &mut ending)?;
+                    force(&mut child, &mut ending)?;
                 }
+                () = group.due() => if group.look() {
+                    let group = group.cgroup();
+                    self.status.send_modify(|status| status.group = Some(group));
+                },
                 () = self.reaper.due() => self.reaper.look(Some(child.pid())),
             }
         }
     }
 
-    fn obey(&mut self, command: Command, child: &Process, ending: &mut Option<Ending>) {
+    fn obey(&mut self, command: Command, child: &mut Process, ending: &mut Option<Ending>) {
         let now = Instant::now();
         match command {
             Command::Start => self.held = false,
@@ -215,7 +223,7 @@ impl<'run> Life<'run> {
     /// over a restart.
     fn end(
         &self,
-        child: &Process,
+        child: &mut Process,
         ending: &mut Option<Ending>,
         then: Next,
         by: Instant,
@@ -257,29 +265,35 @@ impl<'run> Life<'run> {
                 Some(Error::NotExecutable {
                     program: self.settings.command.first()?.clone(),
                     code,
-                    said: last_line(&exit.console_tail),
+                    said: exit.last_lines(1).pop().unwrap_or_default(),
                 })
             }
             _ => None,
         }
     }
 
-    /// Puts an exit on the status and says what comes next.
-    fn ended(&mut self, pid: i32, how: How, lived: Duration, ending: Option<Ending>) -> Next {
-        let exit = Exit {
-            pid,
+    /// What is known of the end of a child that has come to life.
+    fn exit(&self, child: &Process, end: End, group: &Group, asked: bool) -> Exit {
+        let ours = child.was_sent(&end.how);
+        Exit {
+            killer: Killer::of(&end.how, ours, || group.oom_kill()),
+            core_dumped: end.core_dumped,
+            pid: child.pid(),
             at: SystemTime::now(),
-            lived,
-            asked: ending.is_some(),
-            console_tail: match how {
-                How::NotStarted { .. } => String::new(),
-                _ => self.console.tail(),
-            },
-            how,
-        };
-        tracing::info!(pid, how = %exit.how, asked = exit.asked, "the child has ended");
+            lived: child.age(),
+            asked,
+            console_tail: self.console.tail(),
+            how: end.how,
+        }
+    }
+
+    /// Puts an exit on the status and says what comes next.
+    fn ended(&mut self, exit: Exit, ending: Option<Ending>) -> Next {
+        tell(&exit);
+        let lived = exit.lived;
         self.status.send_modify(|status| {
             status.exits += 1;
+            status.group = None;
             status.last_exit = Some(exit);
         });
         match ending.map(|ending| ending.then) {
@@ -291,17 +305,37 @@ impl<'run> Life<'run> {
     }
 }
 
-fn last_line(console: &str) -> String {
-    const SHOWN: usize = 300;
-    let line = console.lines().next_back().unwrap_or_default();
-    line.chars()
-        .filter(|c| !c.is_control())
-        .take(SHOWN)
-        .collect()
+/// The end of what never came to life.
+fn not_started(why: String) -> Exit {
+    Exit {
+        how: How::NotStarted { why },
+        killer: None,
+        core_dumped: false,
+        pid: 0,
+        at: SystemTime::now(),
+        lived: Duration::ZERO,
+        asked: false,
+        console_tail: String::new(),
+    }
+}
+
+/// Into the log; a kill for want of memory is somebody's to act on.
+fn tell(exit: &Exit) {
+    let (pid, how) = (exit.pid, &exit.how);
+    let killer = exit.killer.as_ref().map(Killer::reason);
+    tracing::info!(pid, %how, killer, asked = exit.asked, "the child has ended");
+    if let Some(Killer::OutOfMemory(kill)) = exit.killer {
+        tracing::error!(
+            pid,
+            limit_bytes = kill.limit_bytes,
+            used_bytes = kill.used_bytes,
+            "the kernel killed the child for want of memory: raise the limit, or give it less to do"
+        );
+    }
 }
 
 /// The time is up: by force, and if even that does not help, it is an error.
-fn force(child: &Process, ending: &mut Option<Ending>) -> Result<(), Error> {
+fn force(child: &mut Process, ending: &mut Option<Ending>) -> Result<(), Error> {
     match ending {
         Some(ending) if !ending.killed => {
             tracing::warn!(pid = child.pid(), "the child did not end in time: SIGKILL");
@@ -314,7 +348,7 @@ fn force(child: &Process, ending: &mut Option<Ending>) -> Result<(), Error> {
     }
 }
 
-fn send(child: &Process, signal: Posix) {
+fn send(child: &mut Process, signal: Posix) {
     if let Err(error) = child.signal(signal) {
         tracing::warn!(pid = child.pid(), ?signal, %error, "the signal was not delivered");
     }

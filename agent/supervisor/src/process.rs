@@ -27,6 +27,14 @@ pub(crate) struct Process {
     pidfd: Option<AsyncFd<OwnedFd>>,
     child: Option<Child>,
     known_since: Instant,
+    sent: Vec<i32>,
+}
+
+/// How a process ended.
+#[derive(Debug)]
+pub(crate) struct End {
+    pub(crate) how: How,
+    pub(crate) core_dumped: bool,
 }
 
 impl Process {
@@ -36,6 +44,7 @@ impl Process {
             pidfd: open(stat.pid),
             child: Some(child),
             known_since: Instant::now(),
+            sent: Vec::new(),
             stat,
         }
     }
@@ -47,6 +56,7 @@ impl Process {
             pidfd: open(stat.pid),
             child: None,
             known_since: Instant::now(),
+            sent: Vec::new(),
             stat,
         };
         check().then_some(process)
@@ -81,27 +91,34 @@ impl Process {
     }
 
     /// Returns when it has ended. Cancel-safe.
-    pub(crate) async fn ended(&mut self) -> How {
+    pub(crate) async fn ended(&mut self) -> End {
         loop {
             match &self.pidfd {
                 Some(pidfd) => drop(pidfd.readable().await),
                 None => tokio::time::sleep(LOOK).await,
             }
-            if let Some(how) = self.look() {
-                return how;
+            if let Some(end) = self.look() {
+                return end;
             }
             // Readable and yet not ended does not happen; if it does, it must not spin.
             self.pidfd = None;
         }
     }
 
-    fn look(&mut self) -> Option<How> {
+    fn look(&mut self) -> Option<End> {
+        let unseen = End {
+            how: How::Unknown,
+            core_dumped: false,
+        };
         match &mut self.child {
             Some(child) => match child.try_wait() {
-                Ok(status) => status.map(how),
-                Err(_) => Some(How::Unknown),
+                Ok(status) => status.map(|status| End {
+                    how: how(status),
+                    core_dumped: status.core_dumped(),
+                }),
+                Err(_) => Some(unseen),
             },
-            None => (!self.lives()).then_some(How::Unknown),
+            None => (!self.lives()).then_some(unseen),
         }
     }
 
@@ -110,17 +127,26 @@ impl Process {
             .is_some_and(|now| now.start_ticks == self.stat.start_ticks && !now.is_zombie())
     }
 
+    /// Whether what killed it is a signal that we have sent it.
+    pub(crate) fn was_sent(&self, how: &How) -> bool {
+        matches!(how, How::Signal(number) if self.sent.contains(number))
+    }
+
     /// Sends it a signal. That it has just ended is no error.
-    pub(crate) fn signal(&self, signal: Signal) -> io::Result<()> {
+    pub(crate) fn signal(&mut self, signal: Signal) -> io::Result<()> {
         let sent = match (&self.pidfd, Pid::from_raw(self.stat.pid)) {
             (Some(pidfd), _) => pidfd_send_signal(pidfd.get_ref(), signal),
             (None, Some(pid)) if self.lives() => kill_process(pid, signal),
             _ => Ok(()),
         };
         match sent {
-            Err(rustix::io::Errno::SRCH) => Ok(()),
-            sent => sent.map_err(io::Error::from),
+            Err(rustix::io::Errno::SRCH) => return Ok(()),
+            sent => sent.map_err(io::Error::from)?,
         }
+        if !self.sent.contains(&signal.as_raw()) {
+            self.sent.push(signal.as_raw());
+        }
+        Ok(())
     }
 }
 

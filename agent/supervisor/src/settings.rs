@@ -61,6 +61,9 @@ pub struct Settings {
     pub backoff_longest: Duration,
     /// A child that lived this long starts the pauses anew.
     pub backoff_reset: Duration,
+    /// How often the child's control group is looked at. A kill for want of memory that is older
+    /// than two looks is not taken for the end of the child.
+    pub look: Duration,
     /// Where the child is recorded, so that a successor finds and adopts it.
     pub state_file: PathBuf,
     /// Where its output goes.
@@ -83,6 +86,7 @@ impl Settings {
             backoff_first: Duration::from_secs(1),
             backoff_longest: Duration::from_secs(60),
             backoff_reset: Duration::from_secs(60),
+            look: Duration::from_secs(10),
             state_file,
             console: ConsoleSettings::new(spool),
             launcher: vec!["/proc/self/exe".into(), "confine".into()],

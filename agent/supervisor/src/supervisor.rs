@@ -39,6 +39,7 @@ impl Supervisor {
             starts: 0,
             exits: 0,
             last_exit: None,
+            group: None,
             protection: None,
         });
         Supervisor { settings, status }
