@@ -58,8 +58,35 @@ pub enum ExitView {
     Signal {
         /// The signal's number.
         signal: i32,
+        /// Where it came from.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        killer: Option<KillerView>,
     },
     /// Nobody could see how, as with an adopted process, or said by a newer agent.
+    #[serde(other)]
+    Unknown,
+}
+
+/// Where a signal came from that killed a child process.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum KillerView {
+    /// The agent: the process was told to end, or did not end in time.
+    Supervisor,
+    /// The kernel, for want of memory.
+    OutOfMemory {
+        /// The tightest limit that the agent can see.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        limit_bytes: Option<u64>,
+        /// What was used when last looked at, a few seconds before.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        used_bytes: Option<u64>,
+    },
+    /// Its own fault, as with SIGSEGV and SIGABRT.
+    Fault,
+    /// Somebody else.
+    Foreign,
+    /// Said by a newer agent.
     #[serde(other)]
     Unknown,
 }

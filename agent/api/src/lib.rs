@@ -31,7 +31,7 @@ pub use activity::{
     SuspendRequest, SuspendResponse, SuspensionState, SuspensionView,
 };
 pub use apply::{ApplyReport, ChangeView, OriginView, Outcome, Proof, Reload};
-pub use child::{ChildState, ChildView, ExitView};
+pub use child::{ChildState, ChildView, ExitView, KillerView};
 pub use config::{
     ConfigState, ConfigView, LayerStatus, LayerView, ProvenanceEntry, QuarantineEntry,
 };

@@ -72,6 +72,7 @@ const WORDS: &[(&str, Echo)] = &[
     ("image_state", echo::<ImageState>),
     ("journal_event", echo::<JournalEvent>),
     ("journal_gap", echo::<JournalGap>),
+    ("killer_view", echo::<KillerView>),
     ("layer_status", echo::<LayerStatus>),
     ("live_view", echo::<LiveView>),
     ("outcome", echo::<Outcome>),

@@ -147,6 +147,7 @@ mod tests {
     fn after(how: How, console: &str) -> Ended {
         let exit = supervisor::Exit {
             how,
+            killer: None,
             pid: 7,
             at: SystemTime::UNIX_EPOCH,
             lived: Duration::ZERO,
@@ -158,6 +159,7 @@ mod tests {
             starts: 2,
             exits: 2,
             last_exit: Some(exit),
+            group: None,
             protection: None,
         });
         Child::new(mpsc::channel(1).0, status).ended()

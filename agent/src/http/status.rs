@@ -3,13 +3,13 @@
 use std::time::SystemTime;
 
 use agent_api::{
-    ChildState, ChildView, ConfigSummary, ExitView, GatewayState, GatewayView, SecretsView,
-    StatusResponse, WIRE_VERSION,
+    ChildState, ChildView, ConfigSummary, ExitView, GatewayState, GatewayView, KillerView,
+    SecretsView, StatusResponse, WIRE_VERSION,
 };
 use axum::Json;
 use axum::extract::State;
 use jiff::Timestamp;
-use supervisor::{How, State as Doing};
+use supervisor::{Exit, How, Killer, State as Doing};
 use tokio::sync::watch;
 
 use crate::config::gateway::Presence;
@@ -138,15 +138,30 @@ fn child_view(status: supervisor::Status) -> ChildView {
         since: since.and_then(text),
         adopted,
         starts: status.starts,
-        last_exit: status.last_exit.map(|exit| exit_view(&exit.how)),
+        last_exit: status.last_exit.as_ref().map(exit_view),
     }
 }
 
-fn exit_view(how: &How) -> ExitView {
-    match how {
-        How::Code(code) => ExitView::Code { code: *code },
-        How::Signal(signal) => ExitView::Signal { signal: *signal },
+fn exit_view(exit: &Exit) -> ExitView {
+    match exit.how {
+        How::Code(code) => ExitView::Code { code },
+        How::Signal(signal) => ExitView::Signal {
+            signal,
+            killer: exit.killer.map(killer_view),
+        },
         How::Unknown | How::NotStarted { .. } => ExitView::Unknown,
+    }
+}
+
+fn killer_view(killer: Killer) -> KillerView {
+    match killer {
+        Killer::Supervisor => KillerView::Supervisor,
+        Killer::OutOfMemory(kill) => KillerView::OutOfMemory {
+            limit_bytes: kill.limit_bytes,
+            used_bytes: kill.used_bytes,
+        },
+        Killer::Fault => KillerView::Fault,
+        Killer::Foreign => KillerView::Foreign,
     }
 }
 
@@ -159,24 +174,29 @@ fn text(time: SystemTime) -> Option<String> {
 mod tests {
     use std::time::Duration;
 
-    use supervisor::Exit;
+    use supervisor::OomKill;
 
     use super::*;
 
-    fn status(state: Doing, how: Option<How>) -> supervisor::Status {
-        let exit = |how| Exit {
+    fn exit(how: How, killer: Option<Killer>) -> Exit {
+        Exit {
             how,
+            killer,
             pid: 7,
             at: SystemTime::UNIX_EPOCH,
             lived: Duration::ZERO,
             asked: false,
             console_tail: "s3cret".to_owned(),
-        };
+        }
+    }
+
+    fn status(state: Doing, last_exit: Option<Exit>) -> supervisor::Status {
         supervisor::Status {
             state,
             starts: 2,
             exits: 1,
-            last_exit: how.map(exit),
+            last_exit,
+            group: None,
             protection: None,
         }
     }
@@ -200,7 +220,7 @@ mod tests {
             (Doing::Stopped, ChildState::Stopped, None),
         ];
         for (doing, state, pid) in cases {
-            let view = child_view(status(doing, Some(How::Code(78))));
+            let view = child_view(status(doing, Some(exit(How::Code(78), None))));
             assert_eq!((view.state, view.pid, view.starts), (state, pid, 2));
             assert_eq!(view.last_exit, Some(ExitView::Code { code: 78 }));
             assert_eq!(view.adopted, view.since.is_some());
@@ -213,14 +233,37 @@ mod tests {
         let why = "no such file".to_owned();
         let cases = [
             (How::Code(0), ExitView::Code { code: 0 }),
-            (How::Signal(9), ExitView::Signal { signal: 9 }),
             (How::Unknown, ExitView::Unknown),
             (How::NotStarted { why }, ExitView::Unknown),
         ];
         for (how, expected) in cases {
-            assert_eq!(exit_view(&how), expected);
+            assert_eq!(exit_view(&exit(how, None)), expected);
         }
         assert_eq!(child_view(status(Doing::Held, None)).last_exit, None);
+    }
+
+    #[test]
+    fn a_killer_is_told() {
+        let (limit_bytes, used_bytes) = (Some(64), None);
+        let kill = OomKill {
+            limit_bytes,
+            used_bytes,
+        };
+        let want = KillerView::OutOfMemory {
+            limit_bytes,
+            used_bytes,
+        };
+        let cases = [
+            (None, None),
+            (Some(Killer::Supervisor), Some(KillerView::Supervisor)),
+            (Some(Killer::OutOfMemory(kill)), Some(want)),
+            (Some(Killer::Fault), Some(KillerView::Fault)),
+            (Some(Killer::Foreign), Some(KillerView::Foreign)),
+        ];
+        for (by, killer) in cases {
+            let expected = ExitView::Signal { signal: 9, killer };
+            assert_eq!(exit_view(&exit(How::Signal(9), by)), expected);
+        }
     }
 
     #[test]

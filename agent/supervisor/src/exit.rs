@@ -15,8 +15,6 @@ pub struct Exit {
     pub how: How,
     /// Where the signal came from, if one killed it.
     pub killer: Option<Killer>,
-    /// Whether the kernel wrote what was in its memory.
-    pub core_dumped: bool,
     /// The process that ended; 0 when it never came to life.
     pub pid: i32,
     /// When we learnt of it.
@@ -198,7 +196,6 @@ mod tests {
         let exit = |console_tail: String| Exit {
             how: How::Code(1),
             killer: None,
-            core_dumped: false,
             pid: 7,
             at: SystemTime::UNIX_EPOCH,
             lived: Duration::ZERO,

@@ -11,7 +11,7 @@ use crate::command::{Command, Commands, Signal};
 use crate::console::Console;
 use crate::group::Group;
 use crate::leftovers::Leftovers;
-use crate::process::{End, Process};
+use crate::process::Process;
 use crate::reaper::Reaper;
 use crate::{Error, Exit, How, Killer, Protection, Settings, State, Status, launch, probe};
 
@@ -167,9 +167,9 @@ impl<'run> Life<'run> {
         loop {
             let by = ending.as_ref().map(|ending| ending.by);
             tokio::select! {
-                end = child.ended() => {
+                how = child.ended() => {
                     self.leftovers = Leftovers::of(child.stat());
-                    let exit = self.exit(&child, end, &group, ending.is_some());
+                    let exit = self.exit(&child, how, &group, ending.is_some());
                     let next = self.ended(exit, ending);
                     let Some(error) = self.not_executable() else {
                         return Ok(next);
@@ -273,17 +273,16 @@ impl<'run> Life<'run> {
     }
 
     /// What is known of the end of a child that has come to life.
-    fn exit(&self, child: &Process, end: End, group: &Group, asked: bool) -> Exit {
-        let ours = child.was_sent(&end.how);
+    fn exit(&self, child: &Process, how: How, group: &Group, asked: bool) -> Exit {
+        let ours = child.was_sent(&how);
         Exit {
-            killer: Killer::of(&end.how, ours, || group.oom_kill()),
-            core_dumped: end.core_dumped,
+            killer: Killer::of(&how, ours, || group.oom_kill()),
             pid: child.pid(),
             at: SystemTime::now(),
             lived: child.age(),
             asked,
             console_tail: self.console.tail(),
-            how: end.how,
+            how,
         }
     }
 
@@ -310,7 +309,6 @@ fn not_started(why: String) -> Exit {
     Exit {
         how: How::NotStarted { why },
         killer: None,
-        core_dumped: false,
         pid: 0,
         at: SystemTime::now(),
         lived: Duration::ZERO,

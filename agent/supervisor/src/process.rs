@@ -30,13 +30,6 @@ pub(crate) struct Process {
     sent: Vec<i32>,
 }
 
-/// How a process ended.
-#[derive(Debug)]
-pub(crate) struct End {
-    pub(crate) how: How,
-    pub(crate) core_dumped: bool,
-}
-
 impl Process {
     /// A child of ours, which nobody else may wait for.
     pub(crate) fn own(child: Child, stat: Stat) -> Process {
@@ -91,34 +84,27 @@ impl Process {
     }
 
     /// Returns when it has ended. Cancel-safe.
-    pub(crate) async fn ended(&mut self) -> End {
+    pub(crate) async fn ended(&mut self) -> How {
         loop {
             match &self.pidfd {
                 Some(pidfd) => drop(pidfd.readable().await),
                 None => tokio::time::sleep(LOOK).await,
             }
-            if let Some(end) = self.look() {
-                return end;
+            if let Some(how) = self.look() {
+                return how;
             }
             // Readable and yet not ended does not happen; if it does, it must not spin.
             self.pidfd = None;
         }
     }
 
-    fn look(&mut self) -> Option<End> {
-        let unseen = End {
-            how: How::Unknown,
-            core_dumped: false,
-        };
+    fn look(&mut self) -> Option<How> {
         match &mut self.child {
             Some(child) => match child.try_wait() {
-                Ok(status) => status.map(|status| End {
-                    how: how(status),
-                    core_dumped: status.core_dumped(),
-                }),
-                Err(_) => Some(unseen),
+                Ok(status) => status.map(how),
+                Err(_) => Some(How::Unknown),
             },
-            None => (!self.lives()).then_some(unseen),
+            None => (!self.lives()).then_some(How::Unknown),
         }
     }
 

@@ -76,7 +76,7 @@ pub fn gateway_killed(instance: &mut Instance) {
     let child = status(instance)["supervisor"].clone();
     assert_eq!(
         child["last_exit"],
-        json!({ "kind": "signal", "signal": 9 }),
+        json!({ "kind": "signal", "signal": 9, "killer": { "kind": "foreign" } }),
         "{child}"
     );
 }
