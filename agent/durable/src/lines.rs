@@ -161,6 +161,16 @@ impl Lines {
         Snapshot::new(self.file.clone(), self.len, self.target.path().into())
     }
 
+    /// Removes what rewrites of killed predecessors left behind; tells how many files.
+    ///
+    /// Only the one owner of the directory may call this, as [`Target::sweep`].
+    ///
+    /// # Errors
+    /// As [`Target::sweep`].
+    pub fn sweep(&self) -> Result<usize, Error> {
+        Ok(self.target.sweep()? + self.damaged().sweep()?)
+    }
+
     /// How long the file is.
     #[must_use]
     pub fn len_bytes(&self) -> u64 {
@@ -232,13 +242,17 @@ impl Lines {
     fn keep_damaged(&self, dir: impl AsFd) -> Result<(), Error> {
         let path = self.target.path();
         let bytes = bounded_part(&self.file, self.len, self.cut, &path)?;
-        let beside = Target {
-            name: format!("{}.damaged", self.target.name),
-            ..self.target.clone()
-        };
-        match beside.replace(dir.as_fd(), &bytes) {
+        match self.damaged().replace(dir.as_fd(), &bytes) {
             Err(error) if !error.is_disk_full() => Err(error),
             _ => Ok(()),
+        }
+    }
+
+    /// Where it is kept.
+    fn damaged(&self) -> Target {
+        Target {
+            name: format!("{}.damaged", self.target.name),
+            ..self.target.clone()
         }
     }
 
