@@ -20,6 +20,7 @@ const CRATES: &[(&str, &str, u8)] = &[
     ("agent/openclaw", "openclaw", 0),
     ("agent/cgroup", "cgroup", 0),
     ("agent/supervisor", "supervisor", 1),
+    ("agent/journal", "journal", 1),
     ("agent/sandbox", "sandbox", 1),
     ("agent/guard", "guard", 1),
     ("agent", "pilotfish-agent", 2),

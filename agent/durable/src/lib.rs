@@ -10,6 +10,8 @@
 mod blobs;
 mod digest;
 mod error;
+mod line_reader;
+mod lines;
 mod mounted;
 mod open;
 mod owner;
@@ -20,6 +22,8 @@ mod write;
 pub use blobs::Blobs;
 pub use digest::{Digest, NotADigest};
 pub use error::Error;
+pub use line_reader::{FoundLine, LineReader, Snapshot};
+pub use lines::{Line, Lines, Sink};
 pub use mounted::{Found, read_mounted_dir, read_mounted_file};
 pub use owner::Owner;
 pub use read::read_regular;

@@ -1,5 +1,6 @@
 use std::fs::File;
 use std::io::Read;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use nix::fcntl::{AT_FDCWD, OFlag};
@@ -42,5 +43,13 @@ pub(crate) fn bounded(
     if bytes.len() as u64 > max {
         return Err(too_large());
     }
+    Ok(bytes)
+}
+
+/// Reads `len` bytes of an open file from `at` on.
+pub(crate) fn bounded_part(file: &File, at: u64, len: u64, path: &Path) -> Result<Vec<u8>, Error> {
+    let mut bytes = vec![0; usize::try_from(len).unwrap_or(usize::MAX)];
+    let read = file.read_exact_at(&mut bytes, at);
+    read.map_err(Error::io("read", path))?;
     Ok(bytes)
 }

@@ -88,11 +88,23 @@ impl Target {
 
     /// Writes a new file and renames it over the old one; the handle is the new file, open for reading and writing.
     pub(crate) fn replace(&self, dir: BorrowedFd<'_>, bytes: &[u8]) -> Result<File, Error> {
-        let mut temp = Temp::create(dir, self)?;
-        temp.fill(self, bytes)?;
-        let file = temp.commit(self)?;
+        let file = self.swap(dir, |mut file| {
+            file.write_all(bytes)
+                .map_err(Error::io("write", &self.path()))
+        })?;
         fsync(dir).map_err(Error::io("fsync the directory", &self.dir))?;
         Ok(file)
+    }
+
+    /// As [`replace`](Self::replace), with what `fill` writes, and without the directory's fsync: the caller owes it.
+    pub(crate) fn swap(
+        &self,
+        dir: BorrowedFd<'_>,
+        fill: impl FnOnce(&File) -> Result<(), Error>,
+    ) -> Result<File, Error> {
+        let mut temp = Temp::create(dir, self)?;
+        temp.fill(self, fill)?;
+        temp.commit(self)
     }
 
     /// Whether the file already is what it shall be. A second hard link could change it later, so that is not the same.
@@ -217,7 +229,11 @@ impl<'a> Temp<'a> {
         ))
     }
 
-    fn fill(&mut self, target: &Target, bytes: &[u8]) -> Result<(), Error> {
+    fn fill(
+        &mut self,
+        target: &Target,
+        fill: impl FnOnce(&File) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         let Some(file) = &mut self.file else {
             return Ok(());
         };
@@ -228,8 +244,7 @@ impl<'a> Temp<'a> {
         }
         let mode = Mode::from_bits_truncate(target.mode & PERMISSIONS);
         fchmod(&*file, mode).map_err(Error::io("change the mode of", &self.path))?;
-        file.write_all(bytes)
-            .map_err(Error::io("write", &self.path))?;
+        fill(file)?;
         file.sync_all().map_err(Error::io("fsync", &self.path))
     }
 

@@ -125,3 +125,18 @@ fn a_blob_that_does_not_fit_is_absent() {
     assert!(matches!(blobs.get(&small, 4), Err(Error::TooLarge { .. })));
     assert_eq!(disk.names(), [small.to_string()]);
 }
+
+#[test]
+fn a_torn_file_is_opened_and_cut_back() {
+    let disk = SmallDisk::mount();
+    let path = disk.path().join("journal");
+    let (mut records, _) = Records::<String>::open(&path, 10_000_000).unwrap();
+    records.append(&"whole".to_owned()).unwrap();
+    let mut bytes = fs::read(&path).unwrap();
+    bytes.extend(b"torn");
+    fs::write(&path, bytes).unwrap();
+    assert!(fs::write(disk.path().join("ballast"), [0; 100_000]).is_err());
+    let (records, found) = Records::<String>::open(&path, 10_000_000).unwrap();
+    assert_eq!((found, records.cut_bytes()), (vec!["whole".to_owned()], 4));
+    assert!(!disk.names().contains(&"journal.damaged".to_owned()));
+}
