@@ -4,18 +4,21 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use agent_api::JournalEvent;
 use anyhow::{Context, Result};
 use openclaw::{Link, LinkHandle};
 use prometheus::Registry;
 use service::{Bearer, Certificates, Drain, Listener, ListenerSettings, Readiness, TokenFiles};
 use supervisor::{Command, Supervisor};
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio_util::sync::CancellationToken;
 
 use crate::config::gateway::{Gateway, Presence};
 use crate::config::{self, Engine, Store};
 use crate::gateway::{self, Child, OpenClaw, Patience, Protection, Tokens, follow};
-use crate::http::{self, Status};
+use crate::http::{self, Rooms, Status};
+use crate::journal::{self, Journal};
 use crate::sandbox;
 use crate::secrets::{self, Bundle, Secrets, TokenFile};
 
@@ -58,6 +61,9 @@ pub struct App {
     api_routes: axum::Router,
     probe_routes: axum::Router,
     child: Option<mpsc::Sender<Command>>,
+    journal: Journal,
+    /// Writes the journal until everything else has ended.
+    scribe: Scribe,
 }
 
 impl App {
@@ -71,6 +77,8 @@ impl App {
         let api = listener(&settings).await?;
         let probes = Listener::bind(settings.probe_listen, ListenerSettings::default()).await?;
         let mut tasks = JoinSet::new();
+        let (scribe, journal) = journal::open(&settings.config.state, &registry)?;
+        let scribe = Scribe::start(scribe);
 
         let (token_file, pair) = token_file(&settings)?;
         let tokens = Arc::new(Tokens::new(pair));
@@ -121,16 +129,30 @@ impl App {
             }
             None => None,
         };
+        tasks.spawn(done(journal::tell(
+            journal.clone(),
+            handle.clone(),
+            sandboxes.clone(),
+            drain.clone(),
+        )));
         let status = Status::new(handle.clone(), secrets, child, settings.protection);
         let bearer = Bearer::new(settings.tokens.clone(), agent_api::ACTOR_HEADER);
+        let rooms = Rooms {
+            document: handle,
+            status,
+            sandboxes,
+            journal: journal.clone(),
+        };
         Ok(Self {
             drain,
             tasks,
             api,
             probes,
-            api_routes: http::api(handle, status, sandboxes, &bearer),
+            api_routes: http::api(rooms, &bearer),
             probe_routes: http::probes(readiness, registry),
             child: commands,
+            journal,
+            scribe,
         })
     }
 
@@ -155,13 +177,43 @@ impl App {
             self.tasks
                 .spawn(done(pass_drain_on(self.drain.clone(), commands)));
         }
-        while let Some(ended) = self.tasks.join_next().await {
+        loop {
+            let ended = tokio::select! {
+                Some(ended) = self.tasks.join_next() => ended,
+                ended = &mut self.scribe.writing => return ended.context("a task panicked")?,
+                else => break,
+            };
             ended.context("a task panicked")??;
             if !self.drain.is_signalled() {
                 anyhow::bail!("a part of the agent ended by itself");
             }
         }
-        Ok(())
+        self.journal.record(&JournalEvent::AgentEnding);
+        self.scribe.end().await
+    }
+}
+
+/// The journal's task: the last of all to end.
+struct Scribe {
+    writing: JoinHandle<Result<()>>,
+    end: CancellationToken,
+}
+
+impl Scribe {
+    fn start(journal: ::journal::Journal) -> Self {
+        let end = CancellationToken::new();
+        let ended = end.clone().cancelled_owned();
+        let writing = tokio::spawn(async move {
+            let written = journal.run(ended).await;
+            written.context("the journal's owner ended")
+        });
+        Self { writing, end }
+    }
+
+    /// Waits until everything that was recorded is on the disk.
+    async fn end(self) -> Result<()> {
+        self.end.cancel();
+        self.writing.await.context("a task panicked")?
     }
 }
 

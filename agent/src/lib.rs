@@ -11,6 +11,7 @@ pub mod cli;
 mod config;
 mod gateway;
 mod http;
+mod journal;
 mod sandbox;
 mod secrets;
 mod settings;

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::time::Duration;
 
-use agent_api::{PATH_CONFIG_EXPLAIN, PATH_CONFIG_USER, PATH_SANDBOXES, PutUserRequest};
+use agent_api::{
+    PATH_CONFIG_EXPLAIN, PATH_CONFIG_USER, PATH_JOURNAL, PATH_SANDBOXES, PutUserRequest,
+};
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, Request};
@@ -70,6 +72,7 @@ pub(super) async fn query(request: Request, next: Next) -> Result<Response, Erro
         (&Method::PUT, PATH_CONFIG_USER) => &["wait", "timeout_seconds"],
         (_, PATH_CONFIG_EXPLAIN) => &["path"],
         (_, PATH_SANDBOXES) => &["plan", "measure"],
+        (_, PATH_JOURNAL) => &["after", "limit"],
         (&Method::DELETE, _) => &["force"],
         _ => &[],
     };

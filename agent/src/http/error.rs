@@ -96,6 +96,18 @@ pub(super) enum Error {
         /// The limit.
         max: usize,
     },
+    /// The journal said no.
+    #[error("{0}")]
+    Journal(#[from] ::journal::Error),
+    /// What is given as a place in the journal is none.
+    #[error("{0}")]
+    Cursor(#[from] ::journal::NotACursor),
+    /// More than one page has.
+    #[error("limit is 1 to {max}")]
+    Limit {
+        /// The most.
+        max: usize,
+    },
     /// Nothing is there.
     #[error("nothing is at this path")]
     NoPath,
@@ -136,6 +148,8 @@ impl Error {
             Self::BadId => StatusCode::BAD_REQUEST,
             Self::WrongName => StatusCode::CONFLICT,
             Self::TooManyReaders { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Journal(error) => unwritten(error),
+            Self::Cursor(_) | Self::Limit { .. } => StatusCode::BAD_REQUEST,
             Self::NoDaemon => StatusCode::NOT_FOUND,
             Self::NoPath => StatusCode::NOT_FOUND,
             Self::NoMethod => StatusCode::METHOD_NOT_ALLOWED,
@@ -166,6 +180,9 @@ impl Error {
             Self::BadId => "bad_id",
             Self::WrongName => "wrong_name",
             Self::TooManyReaders { .. } => "too_many_readers",
+            Self::Journal(error) => journal_reason(error),
+            Self::Cursor(_) => "bad_cursor",
+            Self::Limit { .. } => "bad_query",
             Self::NoDaemon => "no_daemon",
             Self::NoPath => "not_found",
             Self::NoMethod => "method_not_allowed",
@@ -241,6 +258,27 @@ fn status(error: &config::Error) -> StatusCode {
         config::Error::MakeState { .. } | config::Error::Files(_) | config::Error::Layers(_) => {
             StatusCode::INTERNAL_SERVER_ERROR
         }
+    }
+}
+
+fn unwritten(error: &::journal::Error) -> StatusCode {
+    match error {
+        ::journal::Error::NoId | ::journal::Error::BeyondNewest { .. } => StatusCode::BAD_REQUEST,
+        ::journal::Error::UnknownId { .. } => StatusCode::CONFLICT,
+        ::journal::Error::File(_) | ::journal::Error::Random(_) => {
+            StatusCode::INTERNAL_SERVER_ERROR
+        }
+        ::journal::Error::Unwritable { .. } | ::journal::Error::Ended => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
+    }
+}
+
+fn journal_reason(error: &::journal::Error) -> &'static str {
+    match error {
+        ::journal::Error::NoId | ::journal::Error::BeyondNewest { .. } => "bad_cursor",
+        ::journal::Error::UnknownId { .. } => "unknown_cursor",
+        _ => "journal_failed",
     }
 }
 

@@ -9,6 +9,7 @@ mod config;
 mod decode;
 mod error;
 mod etag;
+mod journal;
 mod outcome;
 mod probes;
 mod routes;
@@ -18,7 +19,7 @@ mod sandbox_views;
 mod sandboxes;
 mod status;
 
-pub(crate) use routes::{api, probes};
+pub(crate) use routes::{Rooms, api, probes};
 pub(crate) use status::Status;
 
 #[cfg(test)]

@@ -2,9 +2,9 @@
 
 use agent_api::{
     PATH_CONFIG, PATH_CONFIG_DIFF, PATH_CONFIG_EXPLAIN, PATH_CONFIG_HISTORY, PATH_CONFIG_PAUSE,
-    PATH_CONFIG_ROLLBACK, PATH_CONFIG_USER, PATH_LIVEZ, PATH_METRICS, PATH_READYZ, PATH_SANDBOX,
-    PATH_SANDBOXES, PATH_SANDBOXES_EVENTS, PATH_SANDBOXES_PRUNE, PATH_STARTUPZ, PATH_STATUS,
-    WIRE_VERSION,
+    PATH_CONFIG_ROLLBACK, PATH_CONFIG_USER, PATH_JOURNAL, PATH_JOURNAL_ACK, PATH_LIVEZ,
+    PATH_METRICS, PATH_READYZ, PATH_SANDBOX, PATH_SANDBOXES, PATH_SANDBOXES_EVENTS,
+    PATH_SANDBOXES_PRUNE, PATH_STARTUPZ, PATH_STATUS, WIRE_VERSION,
 };
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderName, HeaderValue, header::CACHE_CONTROL};
@@ -18,31 +18,44 @@ use service::{Bearer, ProcessMetrics, Readiness, Role};
 use super::decode::{BodyTime, MAX_BODY_BYTES, query};
 use super::error::Error;
 use super::sandboxes::{self, Sandboxes};
-use super::{Status, change, config, probes as probe, sandbox_events, status};
+use super::{Status, change, config, journal, probes as probe, sandbox_events, status};
 use crate::config::Handle;
+use crate::journal::Journal;
 use crate::sandbox::Owner;
 
 /// Says on every answer which wire it speaks.
 const WIRE_HEADER: HeaderName = HeaderName::from_static("pilotfish-wire");
 
+/// What the API shows and reaches.
+pub(crate) struct Rooms {
+    /// The document.
+    pub document: Handle,
+    /// The agent in one picture.
+    pub status: Status,
+    /// The sandboxes, where this agent owns some.
+    pub sandboxes: Option<Owner>,
+    /// The journal.
+    pub journal: Journal,
+}
+
 /// The API. Whoever reads sees redacted values only; the user layer's text is not redacted, so it
 /// takes a token that could replace it.
-pub(crate) fn api(handle: Handle, status: Status, owner: Option<Owner>, bearer: &Bearer) -> Router {
-    api_within(BodyTime::default(), handle, status, owner, bearer)
+pub(crate) fn api(rooms: Rooms, bearer: &Bearer) -> Router {
+    api_within(BodyTime::default(), rooms, bearer)
 }
 
 /// The same, with a limit of its own for the time that a body takes.
-pub(super) fn api_within(
-    body_time: BodyTime,
-    handle: Handle,
-    status: Status,
-    owner: Option<Owner>,
-    bearer: &Bearer,
-) -> Router {
+pub(super) fn api_within(body_time: BodyTime, rooms: Rooms, bearer: &Bearer) -> Router {
     let status = Router::new()
         .route(PATH_STATUS, get(status::get))
-        .with_state(status);
-    let sandboxes = Sandboxes::new(owner);
+        .with_state(rooms.status);
+    let journal = Router::new()
+        .route(PATH_JOURNAL, get(journal::page))
+        .with_state(rooms.journal.clone());
+    let collects = Router::new()
+        .route(PATH_JOURNAL_ACK, post(journal::ack))
+        .with_state(rooms.journal);
+    let sandboxes = Sandboxes::new(rooms.sandboxes);
     let looks = Router::new()
         .route(PATH_SANDBOXES, get(sandboxes::list))
         .route(PATH_SANDBOXES_EVENTS, get(sandbox_events::follow))
@@ -56,14 +69,16 @@ pub(super) fn api_within(
         .route(PATH_CONFIG_EXPLAIN, get(config::explain))
         .route(PATH_CONFIG_HISTORY, get(config::history))
         .route(PATH_CONFIG_DIFF, post(config::diff))
-        .with_state(handle.clone())
+        .with_state(rooms.document.clone())
         .merge(status)
+        .merge(journal)
         .merge(looks);
     let operates = Router::new()
         .route(PATH_CONFIG_USER, get(config::user).put(change::put_user))
         .route(PATH_CONFIG_ROLLBACK, post(change::rollback))
         .route(PATH_CONFIG_PAUSE, post(change::pause))
-        .with_state(handle)
+        .with_state(rooms.document)
+        .merge(collects)
         .merge(removes);
     let known = |routes: Router| routes.route_layer(from_fn(query));
     let routes = bearer

@@ -13,7 +13,7 @@ use crate::sandbox::{Owner, removal_view};
 /// How far back the last words of a predecessor may lie.
 const LAST_WORDS: u64 = 1;
 
-/// Records what document and sandboxes tell, from the start of the agent to its end.
+/// Records what document and sandboxes tell, from the start of the agent to its drain.
 pub async fn tell(
     journal: Journal,
     document: config::Handle,
@@ -25,7 +25,7 @@ pub async fn tell(
     journal.record(&started(&journal).await);
     loop {
         let event = tokio::select! {
-            () = drain.signalled() => break,
+            () = drain.signalled() => return,
             verdict = next(&mut verdicts) => Some(ended(verdict)),
             happening = next(&mut happenings) => removal(&happening),
         };
@@ -33,7 +33,6 @@ pub async fn tell(
             journal.record(&event);
         }
     }
-    journal.record(&JournalEvent::AgentEnding);
 }
 
 /// The next thing that is told; never, when nobody tells. Whoever tells so fast that something is missed, tells it in its
@@ -43,7 +42,10 @@ async fn next<T: Clone>(told: &mut Option<Receiver<T>>) -> T {
         match receiver.recv().await {
             Ok(told) => return told,
             Err(RecvError::Lagged(missed)) => {
-                tracing::warn!(missed, "so much happened at once that the journal missed some");
+                tracing::warn!(
+                    missed,
+                    "so much happened at once that the journal missed some"
+                );
             }
             Err(RecvError::Closed) => *told = None,
         }

@@ -2,6 +2,7 @@
 
 mod answers;
 mod daemon;
+mod journal;
 mod lost;
 mod sandboxes;
 mod slow;

@@ -26,6 +26,7 @@ use crate::config::gateway::{
 };
 use crate::config::{self, Document, Engine, Metrics, Settings, Store};
 use crate::gateway::Protection;
+use crate::http::Rooms;
 use crate::http::decode::BodyTime;
 use crate::http::routes::api_within;
 use crate::http::{Status, probes};
@@ -213,14 +214,23 @@ impl Stage {
             read: Some(path("read")),
             operate: Some(path("operate")),
         };
+        let (scribe, journal) = crate::journal::open(&path("state"), &registry).unwrap();
+        tokio::spawn(scribe.run(std::future::pending()));
+        let told = crate::journal::tell(
+            journal.clone(),
+            handle.clone(),
+            owner.clone(),
+            Drain::new(Duration::ZERO),
+        );
+        tokio::spawn(told);
+        let rooms = Rooms {
+            document: handle,
+            status,
+            sandboxes: owner,
+            journal,
+        };
         Self {
-            api: api_within(
-                BODY_TIME,
-                handle,
-                status,
-                owner,
-                &Bearer::new(files, ACTOR_HEADER),
-            ),
+            api: api_within(BODY_TIME, rooms, &Bearer::new(files, ACTOR_HEADER)),
             probes: probes(readiness.clone(), registry),
             drain: Drain::new(Duration::from_secs(1)),
             readiness,
