@@ -74,7 +74,7 @@ pub enum KillerView {
     /// The agent: the process was told to end, or did not end in time.
     Supervisor,
     /// The kernel, for want of memory.
-    OutOfMemory {
+    Oom {
         /// The tightest limit that the agent can see.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         limit_bytes: Option<u64>,
@@ -86,7 +86,7 @@ pub enum KillerView {
     Fault,
     /// Somebody else.
     Foreign,
-    /// Said by a newer agent.
+    /// Somebody else or the kernel, since its control group cannot be read; or said by a newer agent.
     #[serde(other)]
     Unknown,
 }

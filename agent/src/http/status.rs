@@ -156,12 +156,13 @@ fn exit_view(exit: &Exit) -> ExitView {
 fn killer_view(killer: Killer) -> KillerView {
     match killer {
         Killer::Supervisor => KillerView::Supervisor,
-        Killer::OutOfMemory(kill) => KillerView::OutOfMemory {
+        Killer::Oom(kill) => KillerView::Oom {
             limit_bytes: kill.limit_bytes,
             used_bytes: kill.used_bytes,
         },
         Killer::Fault => KillerView::Fault,
         Killer::Foreign => KillerView::Foreign,
+        Killer::Unknown => KillerView::Unknown,
     }
 }
 
@@ -249,16 +250,17 @@ mod tests {
             limit_bytes,
             used_bytes,
         };
-        let want = KillerView::OutOfMemory {
+        let want = KillerView::Oom {
             limit_bytes,
             used_bytes,
         };
         let cases = [
             (None, None),
             (Some(Killer::Supervisor), Some(KillerView::Supervisor)),
-            (Some(Killer::OutOfMemory(kill)), Some(want)),
+            (Some(Killer::Oom(kill)), Some(want)),
             (Some(Killer::Fault), Some(KillerView::Fault)),
             (Some(Killer::Foreign), Some(KillerView::Foreign)),
+            (Some(Killer::Unknown), Some(KillerView::Unknown)),
         ];
         for (by, killer) in cases {
             let expected = ExitView::Signal { signal: 9, killer };

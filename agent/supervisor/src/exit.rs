@@ -93,26 +93,24 @@ pub enum Killer {
     Supervisor,
     /// The kernel, for want of memory: SIGKILL that we did not send, and a kill that its control
     /// group has counted within the last two looks.
-    OutOfMemory(OomKill),
+    Oom(OomKill),
     /// Its own fault, such as SIGSEGV or SIGABRT.
     Fault,
     /// Somebody else, or itself on purpose.
     Foreign,
+    /// Somebody else or the kernel: SIGKILL, and its control group cannot be read.
+    Unknown,
 }
 
 impl Killer {
-    /// Who it was. `oom` is asked only where it can have been the kernel.
-    pub(crate) fn of(
-        how: &How,
-        ours: bool,
-        oom: impl FnOnce() -> Option<OomKill>,
-    ) -> Option<Killer> {
+    /// Who it was. `sigkill` tells it of one that we did not send.
+    pub(crate) fn of(how: &How, ours: bool, sigkill: impl FnOnce() -> Killer) -> Option<Killer> {
         let How::Signal(number) = how else {
             return None;
         };
         let killer = match Signal::try_from(*number) {
             _ if ours => Killer::Supervisor,
-            Ok(Signal::SIGKILL) => oom().map_or(Killer::Foreign, Killer::OutOfMemory),
+            Ok(Signal::SIGKILL) => sigkill(),
             Ok(
                 Signal::SIGILL
                 | Signal::SIGTRAP
@@ -131,9 +129,10 @@ impl Killer {
     pub fn reason(&self) -> &'static str {
         match self {
             Killer::Supervisor => "supervisor",
-            Killer::OutOfMemory(_) => "out_of_memory",
+            Killer::Oom(_) => "oom",
             Killer::Fault => "fault",
             Killer::Foreign => "foreign",
+            Killer::Unknown => "unknown",
         }
     }
 }
@@ -169,25 +168,23 @@ mod tests {
 
     #[test]
     fn the_kernel_is_named_only_for_a_kill_that_was_not_ours() {
-        let kill = OomKill {
+        let kernel = Killer::Oom(OomKill {
             limit_bytes: Some(1),
             used_bytes: None,
-        };
-        let kernel = Some(Killer::OutOfMemory(kill));
+        });
         let cases = [
-            (How::Signal(9), false, Some(kill), kernel),
-            (How::Signal(9), false, None, Some(Killer::Foreign)),
-            (How::Signal(9), true, Some(kill), Some(Killer::Supervisor)),
-            (How::Signal(15), true, None, Some(Killer::Supervisor)),
-            (How::Signal(15), false, Some(kill), Some(Killer::Foreign)),
-            (How::Signal(6), false, Some(kill), Some(Killer::Fault)),
-            (How::Signal(11), false, None, Some(Killer::Fault)),
-            (How::Signal(40), false, Some(kill), Some(Killer::Foreign)),
-            (How::Code(137), false, Some(kill), None),
-            (How::Unknown, false, Some(kill), None),
+            (How::Signal(9), false, Some(kernel)),
+            (How::Signal(9), true, Some(Killer::Supervisor)),
+            (How::Signal(15), true, Some(Killer::Supervisor)),
+            (How::Signal(15), false, Some(Killer::Foreign)),
+            (How::Signal(6), false, Some(Killer::Fault)),
+            (How::Signal(11), false, Some(Killer::Fault)),
+            (How::Signal(40), false, Some(Killer::Foreign)),
+            (How::Code(137), false, None),
+            (How::Unknown, false, None),
         ];
-        for (how, ours, oom, expected) in cases {
-            assert_eq!(Killer::of(&how, ours, || oom), expected, "{how}, {ours}");
+        for (how, ours, expected) in cases {
+            assert_eq!(Killer::of(&how, ours, || kernel), expected, "{how}, {ours}");
         }
     }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 use cgroup::Cgroup;
 use tokio::time::{Instant, sleep_until};
 
-use crate::OomKill;
+use crate::{Killer, OomKill};
 
 /// The group of one child, and what the last looks at it have told.
 #[derive(Debug)]
@@ -68,13 +68,16 @@ impl Group {
         moved
     }
 
-    /// The kill that the group has counted lately, if it has.
-    pub(crate) fn oom_kill(&self) -> Option<OomKill> {
-        let risen = self.cgroup.oom_kills()? > self.before?;
-        risen.then(|| OomKill {
-            limit_bytes: self.cgroup.memory().limit_bytes,
-            used_bytes: self.used,
-        })
+    /// Where a SIGKILL just now came from that we did not send.
+    pub(crate) fn killer(&self) -> Killer {
+        match self.before.zip(self.cgroup.oom_kills()) {
+            Some((before, now)) if now > before => Killer::Oom(OomKill {
+                limit_bytes: self.cgroup.memory().limit_bytes,
+                used_bytes: self.used,
+            }),
+            Some(_) => Killer::Foreign,
+            None => Killer::Unknown,
+        }
     }
 }
 
@@ -109,31 +112,31 @@ mod tests {
     fn a_kill_is_lately_for_two_looks() {
         let dir = tempfile::tempdir().unwrap();
         let mut group = group(dir.path());
-        let kill = Some(OomKill {
+        let kernel = Killer::Oom(OomKill {
             limit_bytes: Some(67_108_864),
             used_bytes: Some(60_000_000),
         });
-        assert_eq!(group.oom_kill(), None, "kills before its time");
+        assert_eq!(group.killer(), Killer::Foreign, "kills before its time");
         killed(dir.path(), 3);
-        assert_eq!(group.oom_kill(), kill, "the kill of a moment ago");
+        assert_eq!(group.killer(), kernel, "the kill of a moment ago");
         assert!(!group.look());
-        assert_eq!(group.oom_kill(), kill, "a child that takes long to end");
+        assert_eq!(group.killer(), kernel, "a child that takes long to end");
         assert!(!group.look());
-        assert_eq!(group.oom_kill(), None, "an older kill, of another process");
+        assert_eq!(group.killer(), Killer::Foreign, "an older kill");
         killed(dir.path(), 4);
-        assert_eq!(group.oom_kill(), kill, "and another");
+        assert_eq!(group.killer(), kernel, "and another");
     }
 
     #[test]
-    fn nothing_is_told_of_a_group_that_cannot_be_read() {
+    fn nobody_is_blamed_over_a_group_that_cannot_be_read() {
         let dir = tempfile::tempdir().unwrap();
         let mut group = group(dir.path());
         killed(dir.path(), 3);
         fs::remove_file(dir.path().join("memory.events")).unwrap();
-        assert_eq!(group.oom_kill(), None);
+        assert_eq!(group.killer(), Killer::Unknown);
         group.look();
         group.look();
         killed(dir.path(), 3);
-        assert_eq!(group.oom_kill(), None, "since when is not known");
+        assert_eq!(group.killer(), Killer::Unknown, "since when is not known");
     }
 }

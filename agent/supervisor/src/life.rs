@@ -276,7 +276,7 @@ impl<'run> Life<'run> {
     fn exit(&self, child: &Process, how: How, group: &Group, asked: bool) -> Exit {
         let ours = child.was_sent(&how);
         Exit {
-            killer: Killer::of(&how, ours, || group.oom_kill()),
+            killer: Killer::of(&how, ours, || group.killer()),
             pid: child.pid(),
             at: SystemTime::now(),
             lived: child.age(),
@@ -322,7 +322,7 @@ fn tell(exit: &Exit) {
     let (pid, how) = (exit.pid, &exit.how);
     let killer = exit.killer.as_ref().map(Killer::reason);
     tracing::info!(pid, %how, killer, asked = exit.asked, "the child has ended");
-    if let Some(Killer::OutOfMemory(kill)) = exit.killer {
+    if let Some(Killer::Oom(kill)) = exit.killer {
         tracing::error!(
             pid,
             limit_bytes = kill.limit_bytes,

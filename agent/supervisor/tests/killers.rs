@@ -81,7 +81,7 @@ async fn the_kernel_kills_a_child_for_want_of_memory() {
     seen_inside(&mut running).await;
     fs::write(stage.path("go"), "").unwrap();
     let exit = running.exit(1).await;
-    let Some(Killer::OutOfMemory(OomKill {
+    let Some(Killer::Oom(OomKill {
         limit_bytes,
         used_bytes: Some(used),
     })) = exit.killer
@@ -111,7 +111,7 @@ async fn in_one_group_the_kernel_kills_the_child_and_it_is_told() {
         .stderr(fs::File::create(stage.path("said")).unwrap())
         .spawn();
     let mut outer = outer.unwrap();
-    let told = "Some(Signal(9)) by Some(OutOfMemory(OomKill { limit_bytes: Some(67108864)";
+    let told = "Some(Signal(9)) by Some(Oom(OomKill { limit_bytes: Some(67108864)";
     eventually("the kill", || stage.lines("said").join("").contains(told)).await;
     let supervisor = stage.lines("supervisor")[0].parse().unwrap();
     send(supervisor, Signal::SIGTERM);
@@ -175,7 +175,6 @@ async fn a_signal_that_was_passed_on_is_ours() {
 async fn faults_and_strangers_are_told_apart() {
     for (script, killer) in [
         ("kill -15 $$", Some(Killer::Foreign)),
-        ("kill -9 $$", Some(Killer::Foreign)),
         ("ulimit -c 0; kill -6 $$", Some(Killer::Fault)),
         ("ulimit -c 0; kill -11 $$", Some(Killer::Fault)),
         ("exit 137", None),

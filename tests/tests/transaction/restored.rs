@@ -75,8 +75,8 @@ pub fn gateway_killed(instance: &mut Instance) {
     assert_ne!(instance.gateway_pid(), gateway);
     let child = status(instance)["supervisor"].clone();
     assert_eq!(
-        child["last_exit"],
-        json!({ "kind": "signal", "signal": 9, "killer": { "kind": "foreign" } }),
+        (&child["last_exit"]["kind"], &child["last_exit"]["signal"]),
+        (&json!("signal"), &json!(9)),
         "{child}"
     );
 }
