@@ -115,6 +115,8 @@ impl Journal {
             let mut expire = false;
             let until = self.trouble.as_ref().map(|trouble| trouble.until);
             tokio::select! {
+                // What is in the channel came before what found no room in it.
+                biased;
                 () = &mut drain => break,
                 count = self.inbox.recv_many(&mut messages, BATCH) => if count == 0 { break },
                 () = self.overflow.nudge.notified() => {}

@@ -84,6 +84,17 @@ async fn a_line_damaged_while_it_runs_is_a_hole_for_readers() {
 }
 
 #[tokio::test]
+async fn what_a_killed_rewrite_left_behind_is_swept() {
+    let stage = written(1).await;
+    let left = stage.beside(".journal.pilotfish-0123456789abcdef");
+    fs::write(&left, "half a file").unwrap();
+    let running = stage.run();
+    assert!(!left.exists());
+    assert_eq!(texts(&running.page(None).await.entries), ["1"]);
+    running.stop().await;
+}
+
+#[tokio::test]
 async fn a_planted_link_is_refused() {
     let stage = Stage::new();
     let other = stage.beside("other");

@@ -124,3 +124,46 @@ async fn a_start_on_a_full_disk_reads_and_waits() {
     assert_ne!(page.id, id);
     second.stop().await;
 }
+
+#[tokio::test]
+async fn a_full_file_on_a_full_disk_stays_as_it_is_until_there_is_room() {
+    let disk = SmallDisk::mount();
+    let mut settings = disk.settings();
+    settings.max_bytes = 32 * 1024;
+    let running = Running::new(settings);
+    let mut number = 0;
+    while running.view().bytes < 31 * 1024 {
+        number += 1;
+        running.write([long(number)]).await;
+    }
+    disk.fill();
+    for more in 1..=20 {
+        running.handle.record(&long(number + more));
+    }
+    // There is room for none of them without a rewrite, and no room for that.
+    running.handle.flushed().await.unwrap_err();
+    let view = running.view();
+    assert_eq!(
+        (view.newest, view.oldest, view.waiting),
+        (number, Some(1), 20)
+    );
+    let before = running.all(None).await;
+    assert_eq!(numbers(&before.0), Vec::from_iter(1..=number));
+
+    disk.free();
+    let mut view = running.handle.view();
+    view.wait_for(|view| view.writable.is_ok()).await.unwrap();
+    let (entries, gaps) = running.all(None).await;
+    let oldest = entries[0].number;
+    assert_eq!(numbers(&entries), Vec::from_iter(oldest..=number + 20));
+    assert_eq!(
+        gaps,
+        [Gap::Numbers {
+            from: 1,
+            to: oldest - 1
+        }]
+    );
+    let mut kept = entries.iter();
+    assert!(kept.all(|entry| entry.payload == long(entry.number)));
+    running.stop().await;
+}
