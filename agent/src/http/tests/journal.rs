@@ -14,25 +14,23 @@ async fn what_happened_is_read_page_by_page_and_acknowledged() {
         JournalEvent::Config { outcome, .. } => Some(*outcome),
         _ => None,
     };
+    // What was told before is in the journal once it is on the disk.
+    stage.journal.flushed().await.unwrap();
     let (mut outcomes, mut numbers, mut after) = (Vec::new(), Vec::new(), String::new());
     loop {
-        let page: JournalResponse = stage
-            .read(&format!("/v1/journal?limit=1{after}"))
-            .await
-            .json();
+        let path = format!("/v1/journal?limit=1{after}");
+        let page: JournalResponse = stage.read(&path).await.json();
         assert_eq!(page.gap, None);
         outcomes.extend(page.entries.iter().filter_map(told));
         numbers.extend(page.entries.iter().map(|entry| entry.number));
         after = format!("&after={}", page.next);
-        if outcomes.len() == 3 {
+        if !page.more {
             break;
         }
     }
-    assert_eq!(outcomes, [Outcome::Proved; 3]);
-    assert!(
-        numbers.windows(2).all(|pair| pair[1] == pair[0] + 1),
-        "{numbers:?}"
-    );
+    assert_eq!(outcomes[outcomes.len() - 2..], [Outcome::Proved; 2]);
+    let in_order = numbers.windows(2).all(|pair| pair[1] == pair[0] + 1);
+    assert!(in_order, "{numbers:?}");
 
     let up_to = after.trim_start_matches("&after=");
     let answer = stage

@@ -147,6 +147,7 @@ pub(super) struct Stage {
     api: Router,
     probes: Router,
     drain: Drain,
+    pub(super) journal: crate::journal::Journal,
     readiness: Readiness,
     presence: watch::Sender<Presence>,
     engine: Option<Engine>,
@@ -227,11 +228,12 @@ impl Stage {
             document: handle,
             status,
             sandboxes: owner,
-            journal,
+            journal: journal.clone(),
         };
         Self {
             api: api_within(BODY_TIME, rooms, &Bearer::new(files, ACTOR_HEADER)),
             probes: probes(readiness.clone(), registry),
+            journal,
             drain: Drain::new(Duration::from_secs(1)),
             readiness,
             presence,
