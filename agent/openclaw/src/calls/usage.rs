@@ -121,11 +121,12 @@ impl From<Wire> for Usage {
 
 impl Connection {
     /// `sessions.usage` (scope read) from the day `from` to the day `to`, both included and
-    /// written as `2026-11-24`, in the gateway's time zone.
+    /// written as `2026-11-24`.
     ///
     /// The rows of `sessions.list` tell only the last run of each session, so this is the one
-    /// source. It costs the gateway 6 ms of CPU with 200 sessions, and up to 29 ms while it
-    /// counts (2026.9.6): ask rarely.
+    /// source. It costs the gateway 0.3 ms of CPU when it is fresh, with one session and with
+    /// 200, and 6 to 30 ms while it counts (2026.9.6). It keeps its answer for up to a minute,
+    /// and calls that fresh too.
     pub async fn usage(&self, from: &str, to: &str) -> Result<Usage, Error> {
         let params = Params {
             start_date: from,
