@@ -7,15 +7,16 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 
+use crate::event::Tap;
 use crate::frame::{Answer, Request};
 use crate::pump::{Pending, pump};
 use crate::stream::Stream;
-use crate::{Closed, Error, Event, Events, Hello, Rejection, Settings};
+use crate::{Closed, Error, Events, Hello, Rejection, Settings};
 
 /// Requests that wait for the socket.
 const QUEUE: usize = 16;
@@ -37,7 +38,7 @@ pub struct Connection {
     hello: Arc<Hello>,
     outgoing: mpsc::Sender<Message>,
     pending: Arc<Pending>,
-    events: broadcast::WeakSender<Event>,
+    events: Tap,
     end: watch::Receiver<Option<Closed>>,
     next_id: AtomicU64,
     call_timeout: Duration,
@@ -99,10 +100,7 @@ impl Connection {
             what: method,
             after: patience,
         })??;
-        let answer = answer.map_err(|no| Error::Rejected {
-            method,
-            rejection: Box::new(no),
-        })?;
+        let answer = answer.map_err(|no| Error::of_call(method, no))?;
         serde_json::from_str(answer.payload()).map_err(|e| Error::Decode {
             method,
             column: e.column(),
@@ -111,12 +109,7 @@ impl Connection {
 
     /// A reader of the events from now on.
     pub fn events(&self) -> Events {
-        let ended = || broadcast::channel(1).1;
-        Events(
-            self.events
-                .upgrade()
-                .map_or_else(ended, |events| events.subscribe()),
-        )
+        self.events.events()
     }
 
     /// Waits for the end of the connection.

@@ -51,6 +51,12 @@ pub enum Error {
         /// What the gateway said.
         rejection: Box<Rejection>,
     },
+    /// This release has no such call. That is no failure of the gateway.
+    #[error("this release of the gateway has no {method}")]
+    Unsupported {
+        /// The method called.
+        method: &'static str,
+    },
     /// Nothing came in time.
     #[error("no answer to {what} within {after:?}")]
     Timeout {
@@ -110,6 +116,7 @@ impl Error {
             Self::NotReady(_) => "not_ready",
             Self::Refused(_) => "refused",
             Self::Rejected { .. } => "rejected",
+            Self::Unsupported { .. } => "unsupported",
             Self::Timeout { .. } => "timeout",
             Self::Closed(closed) => closed.reason(),
             Self::TooLarge { .. } => "too_large",
@@ -119,6 +126,25 @@ impl Error {
         }
     }
 
+    /// What a call was answered with that was not done.
+    pub(crate) fn of_call(method: &'static str, rejection: Rejection) -> Self {
+        let unknown = rejection.message.starts_with("unknown method");
+        if unknown && rejection.code == "INVALID_REQUEST" {
+            return Self::Unsupported { method };
+        }
+        Self::Rejected {
+            method,
+            rejection: Box::new(rejection),
+        }
+    }
+
+    /// Whether the gateway refused because it is suspended: it is well, and answers again when
+    /// the lease ends or is given back.
+    pub fn is_suspended(&self) -> bool {
+        let detail = self.rejection().and_then(|no| no.detail.as_deref());
+        detail == Some("gateway-suspending")
+    }
+
     /// What the gateway said, when it was the gateway that said no.
     pub fn rejection(&self) -> Option<&Rejection> {
         match self {
@@ -126,6 +152,39 @@ impl Error {
             | Self::Refused(rejection)
             | Self::Rejected { rejection, .. } => Some(rejection),
             _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::rejection::WireError;
+
+    use super::*;
+
+    fn of(json: &str) -> Error {
+        let wire: WireError = serde_json::from_str(json).unwrap();
+        Error::of_call("health", wire.into())
+    }
+
+    #[test]
+    fn what_is_no_failure_of_the_gateway_is_told_apart() {
+        let suspended = of(
+            r#"{"code":"UNAVAILABLE","message":"health unavailable during gateway suspension","retryable":true,
+            "retryAfterMs":1000,"details":{"method":"health","reason":"gateway-suspending","phase":"prepared"}}"#,
+        );
+        assert!(suspended.is_suspended());
+        let missing = of(r#"{"code":"INVALID_REQUEST","message":"unknown method: health"}"#);
+        assert!(matches!(missing, Error::Unsupported { method: "health" }));
+        for other in [
+            r#"{"code":"INVALID_REQUEST","message":"invalid channels.start channel"}"#,
+            r#"{"code":"UNAVAILABLE","message":"unknown method: health"}"#,
+            r#"{"code":"UNAVAILABLE","details":{"reason":"gateway-suspension-conflict"}}"#,
+            "{}",
+        ] {
+            let error = of(other);
+            assert!(!error.is_suspended(), "{other}");
+            assert_eq!(error.reason(), "rejected", "{other}");
         }
     }
 }

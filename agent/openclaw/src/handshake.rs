@@ -157,5 +157,6 @@ fn refused(code: &str, message: String) -> Rejection {
         message,
         issues: Vec::new(),
         retry_after: None,
+        expires_at_ms: None,
     }
 }

@@ -30,7 +30,8 @@ pub struct Hello {
     pub tick: Option<Duration>,
 }
 
-/// What a release can do. Releases are told apart by this, never by their number.
+/// What a release can do. Releases are told apart by this, never by their number. Not all
+/// methods are in the list: `sessions.usage` is in none, and is tried.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Can {
     /// `config.get` and hello carry the hashes that prove an application.
@@ -47,6 +48,26 @@ pub struct Can {
     pub restart_request: bool,
     /// `gateway.suspend.prepare`
     pub suspend: bool,
+    /// `channels.status`
+    pub channels: bool,
+    /// `channels.start`
+    pub channel_power: bool,
+    /// `system.info`
+    pub system_info: bool,
+    /// `diagnostics.stability`
+    pub stability: bool,
+    /// `gateway.restart.preflight`
+    pub restart_preflight: bool,
+    /// `cron.status`
+    pub cron: bool,
+    /// `exec.approval.list`
+    pub exec_approvals: bool,
+    /// `plugin.approval.list`
+    pub plugin_approvals: bool,
+    /// `channels.pairing.list`
+    pub channel_pairing: bool,
+    /// `device.pair.list`
+    pub device_pairing: bool,
 }
 
 /// Hello as it is on the wire; the hundreds of method names are looked at one by one and not
@@ -172,6 +193,26 @@ enum Method {
     RestartRequest,
     #[serde(rename = "gateway.suspend.prepare")]
     SuspendPrepare,
+    #[serde(rename = "channels.status")]
+    ChannelsStatus,
+    #[serde(rename = "channels.start")]
+    ChannelsStart,
+    #[serde(rename = "system.info")]
+    SystemInfo,
+    #[serde(rename = "diagnostics.stability")]
+    Stability,
+    #[serde(rename = "gateway.restart.preflight")]
+    RestartPreflight,
+    #[serde(rename = "cron.status")]
+    CronStatus,
+    #[serde(rename = "exec.approval.list")]
+    ExecApprovals,
+    #[serde(rename = "plugin.approval.list")]
+    PluginApprovals,
+    #[serde(rename = "channels.pairing.list")]
+    ChannelPairing,
+    #[serde(rename = "device.pair.list")]
+    DevicePairing,
     #[serde(other)]
     Other,
 }
@@ -185,6 +226,16 @@ impl Method {
             Self::LogsTail => can.logs_tail = true,
             Self::RestartRequest => can.restart_request = true,
             Self::SuspendPrepare => can.suspend = true,
+            Self::ChannelsStatus => can.channels = true,
+            Self::ChannelsStart => can.channel_power = true,
+            Self::SystemInfo => can.system_info = true,
+            Self::Stability => can.stability = true,
+            Self::RestartPreflight => can.restart_preflight = true,
+            Self::CronStatus => can.cron = true,
+            Self::ExecApprovals => can.exec_approvals = true,
+            Self::PluginApprovals => can.plugin_approvals = true,
+            Self::ChannelPairing => can.channel_pairing = true,
+            Self::DevicePairing => can.device_pairing = true,
             Self::Other => {}
         }
     }
@@ -199,7 +250,7 @@ mod tests {
         let wire: WireHello = serde_json::from_str(
             r#"{"type":"hello-ok","protocol":4,
             "server":{"version":"2026.9.6","buildId":"b","bootId":"i","connId":"c"},
-            "features":{"methods":["health","config.set","config.schema.lookup","secrets.reload","logs.tail","gateway.restart.request"],"events":["tick"]},
+            "features":{"methods":["health","config.set","config.schema.lookup","secrets.reload","logs.tail","gateway.restart.request","channels.status","system.info"],"events":["tick"]},
             "snapshot":{"appliedConfigHash":"hmac-sha256:v1:x","configPath":"/d/openclaw.json","health":{"a":[1]}},
             "auth":{"scopes":["operator.read"]},
             "policy":{"maxPayload":26214400,"tickIntervalMs":30000}}"#,
@@ -219,7 +270,9 @@ mod tests {
             secrets_reload: true,
             logs_tail: true,
             restart_request: true,
-            suspend: false,
+            channels: true,
+            system_info: true,
+            ..Can::default()
         };
         assert_eq!(hello.can, want);
     }

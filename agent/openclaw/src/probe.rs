@@ -14,9 +14,11 @@ use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 use tokio::time::{Instant, timeout_at};
 
+use crate::calls::event_loop::{WireLoop, millis};
 use crate::clip::{NAME, clip};
+use crate::lenient::Maybe;
 use crate::stream::{Stream, reach, secure};
-use crate::{Endpoint, Error};
+use crate::{Endpoint, Error, EventLoop};
 
 /// Largest body that is read.
 const BODY: usize = 64 * 1024;
@@ -45,7 +47,7 @@ impl Page {
 }
 
 /// What a page says.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Probe {
     /// Yes.
     Ready {
@@ -53,12 +55,16 @@ pub enum Probe {
         version: Option<String>,
         /// Time since it started, also since an in-process restart, where the page tells.
         uptime: Option<Duration>,
+        /// How its event loop is, where the page tells.
+        event_loop: Option<EventLoop>,
     },
     /// No.
     NotReady {
         /// What holds it back: `startup-sidecars`, `gateway-draining`, `plugin-reload`, ids
         /// of channels. Claims of the gateway, cut to bounds.
         failing: Vec<String>,
+        /// How its event loop is, where the page tells.
+        event_loop: Option<EventLoop>,
     },
     /// The release has no such page: it answers with its page for people, or with 404 where
     /// that lies elsewhere.
@@ -79,9 +85,39 @@ impl Probe {
     pub fn is_ready(&self) -> bool {
         matches!(self, Self::Ready { .. })
     }
+
+    /// What [`Page::Startupz`] says of the start; `None` where it says nothing of it.
+    pub fn startup(&self) -> Option<Startup> {
+        let Self::NotReady { failing, .. } = self else {
+            return self.is_ready().then_some(Startup::Started);
+        };
+        let draining = |name: &String| matches!(name.as_str(), "draining" | "gateway-draining");
+        Some(if failing.iter().any(draining) {
+            Startup::Draining
+        } else {
+            Startup::Starting {
+                reason: failing.first().cloned(),
+            }
+        })
+    }
 }
 
-/// Asks for a page. The gateway blocks for 3 s at times: do not wait for less than 5.
+/// How far a gateway is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Startup {
+    /// It has started.
+    Started,
+    /// It is about to.
+    Starting {
+        /// What it waits for, such as `startup-sidecars`.
+        reason: Option<String>,
+    },
+    /// It ends, restarts or is suspended.
+    Draining,
+}
+
+/// Asks for a page. The gateway blocks for 3 s at times: do not wait for less than 5. It costs
+/// the gateway 1.2 to 1.3 ms of CPU (2026.9.6).
 pub async fn get(endpoint: &Endpoint, page: Page, patience: Duration) -> Probe {
     let deadline = Instant::now() + patience;
     let tcp = match timeout_at(deadline, reach(endpoint)).await {
@@ -152,21 +188,24 @@ struct Body {
     failing: Vec<String>,
     version: Option<String>,
     uptime_ms: Option<f64>,
+    #[serde(default)]
+    event_loop: Maybe<WireLoop>,
 }
 
 impl Body {
     /// `None` when it is JSON of somebody else.
-    fn judge(self, code: u16) -> Option<Probe> {
+    fn judge(mut self, code: u16) -> Option<Probe> {
+        let event_loop = std::mem::take(&mut self.event_loop).0.map(EventLoop::from);
         let says = self.ready.or(self.ok);
         match (code, says) {
             (200, Some(true)) => Some(Probe::Ready {
                 version: self.version.map(|version| clip(&version, NAME)),
-                uptime: self
-                    .uptime_ms
-                    .and_then(|ms| Duration::try_from_secs_f64(ms / 1000.0).ok()),
+                uptime: millis(self.uptime_ms),
+                event_loop,
             }),
             (503, Some(_)) => Some(Probe::NotReady {
                 failing: self.why(),
+                event_loop,
             }),
             _ => None,
         }

@@ -6,16 +6,16 @@ use std::time::Duration;
 
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
-use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{sleep, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::{self, Message};
 
 use crate::clip::{NAME, clip};
-use crate::event::WAITING;
+use crate::event::{Feed, Tap};
 use crate::frame::{Answer, Incoming};
 use crate::stream::Stream;
-use crate::{Closed, Event, Rejection, Settings};
+use crate::{Closed, Rejection, Settings};
 
 /// How long an end may take.
 const GOODBYE: Duration = Duration::from_secs(1);
@@ -41,12 +41,9 @@ pub(crate) fn pump(
     requests: mpsc::Receiver<Message>,
     ended: watch::Sender<Option<Closed>>,
     settings: &Settings,
-) -> (
-    broadcast::WeakSender<Event>,
-    impl Future<Output = ()> + use<>,
-) {
-    let (events, _) = broadcast::channel(WAITING);
-    let weak = events.downgrade();
+) -> (Tap, impl Future<Output = ()> + use<>) {
+    let events = Feed::new();
+    let tap = events.tap();
     let (sink, source) = ws.split();
     let reader = Reader {
         source,
@@ -59,7 +56,7 @@ pub(crate) fn pump(
         requests,
         patience: settings.call_timeout,
     };
-    (weak, drive(reader, writer, ended))
+    (tap, drive(reader, writer, ended))
 }
 
 /// Reads and writes until one of both ends, then says why and lets every waiting call go.
@@ -79,7 +76,7 @@ async fn drive(reader: Reader, mut writer: Writer, ended: watch::Sender<Option<C
 struct Reader {
     source: SplitStream<WebSocketStream<Stream>>,
     pending: Arc<Pending>,
-    events: broadcast::Sender<Event>,
+    events: Feed,
     silence: Duration,
 }
 
@@ -96,8 +93,7 @@ impl Reader {
             };
             match Incoming::read(text) {
                 Some(Incoming::Answer(id, answer)) => self.deliver(id, answer),
-                // Nobody listening is fine.
-                Some(Incoming::Event(event)) => drop(self.events.send(event)),
+                Some(Incoming::Event(event)) => self.events.tell(event),
                 Some(Incoming::Challenge | Incoming::Other) => {}
                 None => return Closed::Garbage,
             }

@@ -81,7 +81,8 @@ fn plain(value: &Value) -> String {
 pub struct Rejection {
     /// The class, such as `INVALID_REQUEST`, `UNAVAILABLE`, `FORBIDDEN`.
     pub code: String,
-    /// The finer code where there is one, such as `AUTH_TOKEN_MISMATCH`.
+    /// The finer code or the reason where there is one, such as `AUTH_TOKEN_MISMATCH` or
+    /// `gateway-suspending`.
     pub detail: Option<String>,
     /// The text for people.
     pub message: String,
@@ -89,6 +90,8 @@ pub struct Rejection {
     pub issues: Vec<Issue>,
     /// When the gateway says that it makes sense to ask again.
     pub retry_after: Option<Duration>,
+    /// When what stands in the way ends by itself, in milliseconds since 1970.
+    pub expires_at_ms: Option<u64>,
 }
 
 /// The error of an answer as it is on the wire.
@@ -104,20 +107,19 @@ pub(crate) struct WireError {
 impl From<WireError> for Rejection {
     fn from(wire: WireError) -> Self {
         let details = &wire.details;
+        let detail = details.get("code").or_else(|| details.get("reason"));
         let wait = wire
             .retry_after_ms
             .or_else(|| details.get("retryAfterMs")?.as_f64());
         Self {
             code: text(&wire.code, NAME),
-            detail: details
-                .get("code")
-                .and_then(Value::as_str)
-                .map(|code| clip(code, NAME)),
+            detail: detail.and_then(Value::as_str).map(|code| clip(code, NAME)),
             message: text(&wire.message, MESSAGE),
             issues: Issue::read_all(details.get("issues")),
             retry_after: wait
                 .filter(|ms| ms.is_finite() && *ms >= 0.0)
                 .and_then(|ms| Duration::try_from_secs_f64(ms / 1000.0).ok()),
+            expires_at_ms: details.get("expiresAtMs").and_then(Value::as_u64),
         }
     }
 }

@@ -430,7 +430,7 @@ async fn events_that_nobody_reads_give_way_to_newer_ones() {
         let payload = json!({"path": "/x", "hash": n.to_string(), "ts": 1});
         peer.json(&json!({"type": "event", "event": "config.changed", "payload": payload}))
             .await;
-        peer.json(&json!({"type": "event", "event": "health", "payload": {"big": [1, 2]}}))
+        peer.json(&json!({"type": "event", "event": "presence", "payload": {"big": [1, 2]}}))
             .await;
     }
     let (answer, ()) = tokio::join!(connection.call::<u8>("x", ()), async {

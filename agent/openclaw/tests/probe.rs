@@ -5,8 +5,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use openclaw::probe::{Page, Probe, get};
-use openclaw::{Endpoint, Error, Scope, Settings, Tls, Token, connect};
+use openclaw::probe::{Page, Probe, Startup, get};
+use openclaw::{Endpoint, Error, EventLoop, Scope, Settings, Tls, Token, connect};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
@@ -52,6 +52,7 @@ async fn ask(answer: &str) -> Probe {
 fn not_ready(failing: &[&str]) -> Probe {
     Probe::NotReady {
         failing: failing.iter().map(|&name| name.to_owned()).collect(),
+        event_loop: None,
     }
 }
 
@@ -61,6 +62,7 @@ async fn bodies_decide() {
     let yes = |version: Option<&str>, ms: Option<u64>| Probe::Ready {
         version: version.map(str::to_owned),
         uptime: ms.map(Duration::from_millis),
+        event_loop: None,
     };
     let cases = [
         (
@@ -82,6 +84,7 @@ async fn bodies_decide() {
             Probe::Ready {
                 version: None,
                 uptime: Some(Duration::from_micros(2500)),
+                event_loop: Some(EventLoop::default()),
             },
         ),
         (
@@ -139,6 +142,65 @@ async fn bodies_decide() {
 }
 
 #[tokio::test]
+async fn a_page_tells_how_far_the_start_is() {
+    let cases = [
+        (
+            "200 OK",
+            r#"{"ok":true,"status":"started","version":"2026.9.6","uptimeMs":21739}"#,
+            Some(Startup::Started),
+        ),
+        (
+            "503 X",
+            r#"{"ok":false,"status":"starting","version":"2026.9.6","uptimeMs":3656,"pendingReason":"startup-sidecars"}"#,
+            Some(Startup::Starting {
+                reason: Some("startup-sidecars".to_owned()),
+            }),
+        ),
+        (
+            "503 X",
+            r#"{"ok":false,"status":"draining","version":"2026.9.6","uptimeMs":41267}"#,
+            Some(Startup::Draining),
+        ),
+        (
+            "503 X",
+            r#"{"ready":false,"failing":["gateway-draining"]}"#,
+            Some(Startup::Draining),
+        ),
+        (
+            "503 X",
+            r#"{"ok":false}"#,
+            Some(Startup::Starting { reason: None }),
+        ),
+        ("200 OK", r#"{"ok":"started"}"#, None),
+        ("200 OK", r#"{"ok":true"#, None),
+        ("500 X", r#"{"ok":false,"status":"draining"}"#, None),
+    ];
+    for (status, body, want) in cases {
+        let probe = ask(&http(status, "application/json", body)).await;
+        assert_eq!(probe.startup(), want, "{status} {body}");
+    }
+    let page = ask(&http("200 OK", "text/html", "<!doctype html>")).await;
+    assert_eq!(page.startup(), None);
+}
+
+#[tokio::test]
+async fn a_page_tells_how_the_event_loop_is() {
+    let late = r#"{"ready":false,"failing":["telegram"],"uptimeMs":3396,"eventLoop":{"degraded":true,"reasons":["cpu"],"delayP99Ms":210.5}}"#;
+    let Probe::NotReady { event_loop, .. } = ask(&http("503 X", "application/json", late)).await
+    else {
+        panic!()
+    };
+    let said = event_loop.unwrap();
+    assert!(said.degraded);
+    assert_eq!(said.delay_p99, Some(Duration::from_micros(210_500)));
+    let odd = r#"{"ready":false,"failing":["telegram"],"eventLoop":"busy"}"#;
+    assert_eq!(
+        ask(&http("503 X", "application/json", odd)).await,
+        not_ready(&["telegram"])
+    );
+}
+
+#[tokio::test]
 async fn odd_answers_are_survived() {
     let huge = format!(r#"{{"ok":true,"version":"{}"}}"#, "x".repeat(100_000));
     let huge = http("200 OK", "application/json", &huge);
@@ -151,7 +213,8 @@ async fn odd_answers_are_survived() {
     );
     assert_eq!(ask("").await, Probe::Foreign { status: None });
     let long = format!(r#"{{"ready":false,"failing":["{}"]}}"#, "y".repeat(5000));
-    let Probe::NotReady { failing } = ask(&http("503 X", "application/json", &long)).await else {
+    let Probe::NotReady { failing, .. } = ask(&http("503 X", "application/json", &long)).await
+    else {
         panic!()
     };
     assert!(failing[0].len() <= 256);

@@ -7,43 +7,70 @@ use serde_json::{Value, json};
 use super::apply::{examine, kind};
 use super::knobs::Knobs;
 use super::page::failing;
-use super::secrets;
 use super::world::{World, hash, now_ms};
+use super::{channels, inside, secrets, suspend};
 
 /// What hello lists.
-pub(crate) const METHODS: [&str; 10] = [
+pub(crate) const METHODS: [&str; 24] = [
+    "channels.pairing.list",
+    "channels.start",
+    "channels.status",
+    "channels.stop",
     "config.get",
     "config.schema.lookup",
     "config.set",
+    "cron.list",
+    "cron.status",
+    "device.pair.list",
+    "diagnostics.stability",
+    "exec.approval.list",
     "gateway.restart.preflight",
     "gateway.restart.request",
+    "gateway.suspend.prepare",
+    "gateway.suspend.resume",
+    "gateway.suspend.status",
     "health",
     "logs.tail",
+    "plugin.approval.list",
     "secrets.reload",
     "sessions.list",
     "status",
+    "system.info",
 ];
 
-const ADMIN: [&str; 3] = ["config.set", "gateway.restart.request", "secrets.reload"];
+/// What it answers and does not list, as the real one.
+const HIDDEN: &str = "sessions.usage";
 
-type Outcome = Result<Value, Value>;
+/// The scope that a method needs.
+fn scope(method: &str) -> &'static str {
+    match method {
+        "config.set"
+        | "gateway.restart.request"
+        | "secrets.reload"
+        | "channels.start"
+        | "channels.stop"
+        | "gateway.suspend.prepare"
+        | "gateway.suspend.resume" => "operator.admin",
+        "exec.approval.list" | "plugin.approval.list" => "operator.approvals",
+        "channels.pairing.list" | "device.pair.list" => "operator.pairing",
+        _ => "operator.read",
+    }
+}
+
+pub(crate) type Outcome = Result<Value, Value>;
 
 /// The payload of one call, or its error.
 pub(crate) fn answer(world: &World, method: &str, params: &Value, scopes: &[String]) -> Outcome {
     let knobs = world.knobs();
     if knobs.absent.contains(method)
-        || (!METHODS.contains(&method) && !knobs.answers.contains_key(method))
+        || (!METHODS.contains(&method) && method != HIDDEN && !knobs.answers.contains_key(method))
     {
         return Err(error(
             "INVALID_REQUEST",
             &format!("unknown method: {method}"),
         ));
     }
-    let needed = if ADMIN.contains(&method) {
-        "operator.admin"
-    } else {
-        "operator.read"
-    };
+    let needed = scope(method);
     if !scopes
         .iter()
         .any(|scope| scope == needed || scope == "operator.admin")
@@ -54,6 +81,12 @@ pub(crate) fn answer(world: &World, method: &str, params: &Value, scopes: &[Stri
     }
     if let Some(told) = knobs.answers.get(method) {
         return Ok(told.clone());
+    }
+    if method.starts_with("gateway.suspend.") {
+        return suspend::answer(world, method, params);
+    }
+    if let Some(refusal) = suspend::refusal(world, method) {
+        return Err(refusal);
     }
     match method {
         "config.get" => Ok(config(world, &knobs)),
@@ -67,14 +100,32 @@ pub(crate) fn answer(world: &World, method: &str, params: &Value, scopes: &[Stri
             world.ask_restart();
             Ok(json!({ "ok": true, "status": "scheduled", "preflight": preflight(&knobs) }))
         }
-        "sessions.list" => {
-            Ok(json!({ "count": 0, "totalCount": 0, "hasMore": false, "sessions": [] }))
-        }
-        _ => Ok(health(world)),
+        "channels.status" => Ok(channels::status(&knobs)),
+        "channels.start" | "channels.stop" => channels::switch(world, method, params),
+        "health" => Ok(health(world)),
+        _ => inner(world, &knobs, method, params),
     }
 }
 
-fn error(code: &str, message: &str) -> Value {
+/// The calls that tell what is inside.
+fn inner(world: &World, knobs: &Knobs, method: &str, params: &Value) -> Outcome {
+    match method {
+        "system.info" => Ok(inside::system(world, knobs)),
+        "diagnostics.stability" => Ok(inside::stability(knobs, params)),
+        "sessions.usage" => Ok(inside::usage(knobs, params)),
+        "cron.status" => Ok(inside::cron_status(knobs)),
+        "cron.list" => Ok(inside::cron_list(knobs)),
+        "exec.approval.list" => Ok(json!(inside::waiting(knobs.approvals))),
+        "plugin.approval.list" => Ok(json!([])),
+        "channels.pairing.list" => {
+            Ok(json!({ "accounts": [], "requests": inside::waiting(knobs.pairings) }))
+        }
+        "device.pair.list" => Ok(json!({ "pending": [], "paired": [] })),
+        _ => inside::sessions(knobs, params),
+    }
+}
+
+pub(crate) fn error(code: &str, message: &str) -> Value {
     json!({ "code": code, "message": message })
 }
 
@@ -177,9 +228,9 @@ fn lookup(knobs: &Knobs, params: &Value) -> Outcome {
 fn status(world: &World, knobs: &Knobs) -> Value {
     let work = json!({ "totalActive": knobs.active_runs, "embeddedRuns": knobs.active_runs });
     let mut status = json!({
-        "runtimeVersion": knobs.version, "pid": std::process::id(), "processMemory": { "rssBytes": 600_000_000_u64 },
+        "runtimeVersion": knobs.version, "pid": std::process::id(), "processMemory": { "rssBytes": knobs.rss_bytes },
         "tasks": { "total": knobs.active_runs, "active": knobs.active_runs, "byStatus": {} },
-        "degradedPlugins": [], "sessions": { "count": 0 }, "port": world.port,
+        "degradedPlugins": [], "sessions": { "count": knobs.sessions }, "port": world.port,
         "shutdownBudget": { "timeoutMs": 325_000, "activeWork": work },
     });
     if knobs.hashes {
@@ -223,11 +274,15 @@ fn tail(world: &World, params: &Value) -> Value {
     json!({ "file": "/fake/gateway.log", "cursor": size, "size": size, "lines": lines, "truncated": false, "reset": reset })
 }
 
-fn health(world: &World) -> Value {
+/// The snapshot of health, also as it is pushed.
+pub(crate) fn health(world: &World) -> Value {
     let failing = failing(world);
+    let knobs = world.knobs();
     json!({
-        "ok": true, "ts": now_ms(), "durationMs": 1, "channels": {}, "channelOrder": failing,
-        "plugins": { "loaded": [], "errors": [], "unavailable": [] },
+        "ok": true, "ts": now_ms(), "durationMs": 1, "channels": channels::of_health(&knobs), "channelOrder": failing,
+        "plugins": { "loaded": [], "errors": knobs.plugin_errors, "unavailable": [] },
         "configReload": { "hotReloadStatus": "active" }, "defaultAgentId": "main",
+        "sessions": { "count": knobs.sessions, "recent": [] }, "modelRuntime": { "degraded": false },
+        "eventLoop": channels::event_loop(&knobs),
     })
 }

@@ -135,6 +135,7 @@ async fn boot(world: &World) {
             return;
         }
         state.boot += 1;
+        state.lease = None;
         state.started = Instant::now();
         state.phase = Phase::Up;
     }

@@ -45,10 +45,48 @@ pub struct Knobs {
     pub degraded_secrets: Vec<Value>,
     /// Runs that are under way: what `status` and the restart preflight count.
     pub active_runs: u32,
+    /// The accounts of each channel, as `channels.status` tells them: any JSON.
+    pub channels: BTreeMap<String, Vec<Value>>,
+    /// What `channels.status` complains about.
+    pub channel_issues: Vec<Value>,
+    /// Starting a dead account leaves it dead.
+    pub incurable: bool,
+    /// Plugins that `health` lists as failed.
+    pub plugin_errors: Vec<Value>,
+    /// How late its event loop says that it is.
+    pub event_loop_delay: Duration,
+    /// Its resident memory.
+    pub rss_bytes: u64,
+    /// The size of the filesystem of its state.
+    pub disk_total_bytes: u64,
+    /// What is free there.
+    pub disk_available_bytes: u64,
+    /// Of the process; a new one is a new process.
+    pub process_instance_id: String,
+    /// The records of `diagnostics.stability`, from the first on; the ring holds the last 1,000.
+    pub diagnostics: Vec<Value>,
+    /// The rows of `sessions.usage` by model.
+    pub usage: Vec<Value>,
+    /// Whether these are complete.
+    pub usage_fresh: bool,
+    /// How many sessions it has. The first ones have the active runs.
+    pub sessions: usize,
+    /// The rows of `cron.list`.
+    pub cron_jobs: Vec<Value>,
+    /// Commands that wait for an approval.
+    pub approvals: usize,
+    /// Senders that wait to be paired.
+    pub pairings: usize,
+    /// How long the lease of a suspension lasts.
+    pub lease: Duration,
+    /// Every page is the one for people, with 200.
+    pub html: bool,
     /// Answers come out of order: every other one waits until after the next.
     pub unordered: bool,
     /// Each answer waits for so long.
     pub answer_delay: Duration,
+    /// Methods that are answered so much later.
+    pub late: BTreeMap<String, Duration>,
     /// Methods that are never answered.
     pub silent: BTreeSet<String>,
     /// Methods that do not exist, in hello nor when called.
@@ -107,8 +145,27 @@ impl Default for Knobs {
             failing: Vec::new(),
             degraded_secrets: Vec::new(),
             active_runs: 0,
+            channels: BTreeMap::new(),
+            channel_issues: Vec::new(),
+            incurable: false,
+            plugin_errors: Vec::new(),
+            event_loop_delay: Duration::from_millis(20),
+            rss_bytes: 600_000_000,
+            disk_total_bytes: 100_000_000_000,
+            disk_available_bytes: 60_000_000_000,
+            process_instance_id: "00000000-0000-4000-9000-000000000001".to_owned(),
+            diagnostics: Vec::new(),
+            usage: Vec::new(),
+            usage_fresh: true,
+            sessions: 0,
+            cron_jobs: Vec::new(),
+            approvals: 0,
+            pairings: 0,
+            lease: Duration::from_secs(120),
+            html: false,
             unordered: false,
             answer_delay: Duration::ZERO,
+            late: BTreeMap::new(),
             silent: BTreeSet::new(),
             absent: BTreeSet::new(),
             answers: BTreeMap::new(),
@@ -121,13 +178,21 @@ impl Default for Knobs {
 }
 
 impl Knobs {
-    /// The release before the hashes: no proof, no read-only switch, no `/startupz`.
+    /// The release before the hashes: no proof, no read-only switch, no `/startupz`, no suspension.
     #[must_use]
     pub fn older() -> Self {
         Self {
             version: "2026.7.35".to_owned(),
             hashes: false,
             read_only: false,
+            absent: [
+                "channels.pairing.list",
+                "gateway.suspend.prepare",
+                "gateway.suspend.resume",
+                "gateway.suspend.status",
+            ]
+            .map(str::to_owned)
+            .into(),
             ..Self::default()
         }
     }

@@ -7,10 +7,13 @@
 
 mod answers;
 mod apply;
+mod channels;
+mod inside;
 mod knobs;
 mod page;
 mod secrets;
 mod session;
+mod suspend;
 mod world;
 
 use std::path::{Path, PathBuf};
@@ -22,6 +25,7 @@ use serde_json::Value;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::{JoinSet, LocalSet};
 
+pub use channels::{dead_account, live_account};
 pub use knobs::{Close, Knobs, Refusal};
 use world::World;
 
@@ -80,6 +84,16 @@ impl Fake {
     /// Stands still for a while: it takes connections, yet nothing is answered.
     pub fn block(&self, how_long: Duration) {
         *self.world.block.lock().unwrap() = Some(how_long);
+    }
+
+    /// Pushes the snapshot of health, as the real one does every 60 s.
+    pub fn push_health(&self) {
+        self.push("health", answers::health(&self.world));
+    }
+
+    /// Pushes an event to every connection.
+    pub fn push(&self, event: &'static str, payload: Value) {
+        self.world.tell(event, payload);
     }
 
     /// Closes every connection, with a code and a reason.

@@ -4,6 +4,8 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use super::channels::event_loop;
+use super::suspend::is_suspended;
 use super::world::{World, at};
 
 const UI: &str = "<!doctype html><html><head><title>OpenClaw</title></head></html>";
@@ -35,8 +37,9 @@ fn page(world: &World, head: &str) -> (u16, &'static str, String) {
         );
     }
     let found = match path {
+        _ if world.knobs().html => None,
         "/health" | "/healthz" => Some((200, json!({ "ok": true, "status": "live" }))),
-        "/startup" | "/startupz" if hashes => Some((200, started(world))),
+        "/startup" | "/startupz" if hashes => Some(started(world)),
         "/ready" | "/readyz" => Some(ready(world)),
         _ => None,
     };
@@ -52,8 +55,15 @@ fn page(world: &World, head: &str) -> (u16, &'static str, String) {
     }
 }
 
-fn started(world: &World) -> Value {
-    json!({ "ok": true, "status": "started", "version": world.knobs().version, "uptimeMs": uptime(world) })
+fn started(world: &World) -> (u16, Value) {
+    let suspended = is_suspended(world);
+    let (code, status) = if suspended {
+        (503, "draining")
+    } else {
+        (200, "started")
+    };
+    let page = json!({ "ok": !suspended, "status": status, "version": world.knobs().version, "uptimeMs": uptime(world) });
+    (code, page)
 }
 
 fn ready(world: &World) -> (u16, Value) {
@@ -61,12 +71,13 @@ fn ready(world: &World) -> (u16, Value) {
     let status = if failing.is_empty() { 200 } else { 503 };
     (
         status,
-        json!({ "ready": failing.is_empty(), "failing": failing, "uptimeMs": uptime(world) }),
+        json!({ "ready": failing.is_empty(), "failing": failing, "uptimeMs": uptime(world), "eventLoop": event_loop(&world.knobs()) }),
     )
 }
 
 /// What is not well now.
 pub(crate) fn failing(world: &World) -> Vec<String> {
+    let draining = is_suspended(world).then(|| "gateway-draining".to_owned());
     let knobs = world.knobs();
     let state = world.state.lock().unwrap();
     let sick = knobs
@@ -74,7 +85,8 @@ pub(crate) fn failing(world: &World) -> Vec<String> {
         .iter()
         .filter(|path| at(&state.running, path).is_some());
     let sick = sick.map(|path| path.rsplit('.').next().unwrap_or(path).to_owned());
-    knobs.failing.iter().cloned().chain(sick).collect()
+    let failing = knobs.failing.iter().cloned().chain(sick);
+    failing.chain(draining).collect()
 }
 
 pub(crate) fn uptime(world: &World) -> u64 {

@@ -62,8 +62,8 @@ pub(crate) async fn hold(world: Arc<World>, stream: TcpStream) {
                 message = socket.next() => match message {
                     Some(Ok(Message::Text(text))) => {
                         asked += 1;
-                        let late = asked % 2 == 1;
-                        tokio::task::spawn_local(reply(Arc::clone(&world), text.to_string(), scopes.clone(), answer.clone(), late));
+                        let odd = asked % 2 == 1;
+                        tokio::task::spawn_local(reply(Arc::clone(&world), text.to_string(), scopes.clone(), answer.clone(), odd));
                     }
                     Some(Ok(Message::Close(_)) | Err(_)) | None => break,
                     Some(Ok(_)) => {}
@@ -199,7 +199,7 @@ async fn reply(
     text: String,
     scopes: Vec<String>,
     answer: mpsc::Sender<Value>,
-    late: bool,
+    odd: bool,
 ) {
     let Ok(request) = serde_json::from_str::<Value>(&text) else {
         return;
@@ -211,8 +211,9 @@ async fn reply(
         return;
     }
     let result = answers::answer(&world, &method, &request["params"], &scopes);
-    tokio::time::sleep(knobs.answer_delay).await;
-    if knobs.unordered && late {
+    let late = knobs.late.get(&method).copied().unwrap_or_default();
+    tokio::time::sleep(knobs.answer_delay + late).await;
+    if knobs.unordered && odd {
         tokio::time::sleep(Duration::from_millis(80)).await;
     }
     let frame = match result {

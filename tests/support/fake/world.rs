@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::{Notify, broadcast, watch};
 
 use super::knobs::{Close, Knobs};
+use super::suspend::Lease;
 
 /// What every session is told.
 #[derive(Clone, Debug)]
@@ -52,6 +53,7 @@ pub(crate) struct State {
     pub(crate) calls: Vec<String>,
     pub(crate) connections: usize,
     pub(crate) log: Vec<String>,
+    pub(crate) lease: Option<Lease>,
 }
 
 /// The document of the file after validation.
@@ -91,6 +93,7 @@ impl World {
             calls: Vec::new(),
             connections: 0,
             log: Vec::new(),
+            lease: None,
         };
         Self {
             document,

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::sync::{Notify, broadcast, watch};
+use tokio::sync::{Notify, watch};
 
 use super::LinkState;
-use crate::{Connection, Endpoint, Error, Event, Events, Scope, Settings, Token, connect};
+use crate::event::Feed;
+use crate::{Connection, Endpoint, Error, Events, Scope, Settings, Token, connect};
 
 /// A view of a [`Link`](super::Link). Clones are cheap.
 #[derive(Debug, Clone)]
@@ -17,7 +18,7 @@ pub struct LinkHandle {
     pub(super) settings: Settings,
     pub(super) state: watch::Receiver<LinkState>,
     pub(super) connection: watch::Receiver<Option<Arc<Connection>>>,
-    pub(super) events: broadcast::Sender<Event>,
+    pub(super) events: Feed,
     pub(super) nudge: Arc<Notify>,
 }
 
@@ -29,7 +30,7 @@ impl LinkHandle {
 
     /// A reader of the events from now on, over all connections to come.
     pub fn events(&self) -> Events {
-        Events(self.events.subscribe())
+        self.events.events()
     }
 
     /// The lasting connection, for typed calls that only read.

@@ -12,13 +12,13 @@ use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
 
-use tokio::sync::{Notify, broadcast, watch};
+use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until};
 
 pub use handle::LinkHandle;
 pub use state::LinkState;
 
-use crate::event::WAITING;
+use crate::event::Feed;
 use crate::{
     Closed, Connection, Endpoint, Error, Event, Received, Scope, Settings, Token, connect,
 };
@@ -31,7 +31,7 @@ pub struct Link {
     endpoint: watch::Receiver<Option<Endpoint>>,
     token: watch::Receiver<Token>,
     settings: Settings,
-    events: broadcast::Sender<Event>,
+    events: Feed,
     publisher: Publisher,
     nudge: Arc<Notify>,
     pace: Pace,
@@ -46,7 +46,7 @@ impl Link {
         token: watch::Receiver<Token>,
         settings: Settings,
     ) -> (Self, LinkHandle) {
-        let (events, _) = broadcast::channel(WAITING);
+        let events = Feed::new();
         let (publisher, state, connection) = Publisher::new();
         let nudge = Arc::new(Notify::new());
         let handle = LinkHandle {
@@ -120,7 +120,7 @@ impl Link {
             }
         };
         // Events that came with the goodbye.
-        while let Ok(event) = events.0.try_recv() {
+        while let Some(event) = events.waiting() {
             self.forward(Received::Event(event));
         }
         self.part(closed, began).await;
@@ -149,7 +149,7 @@ impl Link {
         let boot_id = connection.hello().boot_id.clone();
         let before = self.boot_id.replace(boot_id.clone());
         if before.is_some_and(|before| before.is_none() || before != boot_id) {
-            drop(self.events.send(Event::Booted { boot_id }));
+            self.events.tell(Event::Booted { boot_id });
         }
     }
 
@@ -159,7 +159,7 @@ impl Link {
                 if let Event::Shutdown { .. } = event {
                     self.pace.expect(Instant::now());
                 }
-                drop(self.events.send(event));
+                self.events.tell(event);
             }
             Received::Lagged(lost) => tracing::warn!(lost, "events of the gateway were lost"),
         }
