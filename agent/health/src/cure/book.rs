@@ -1,6 +1,6 @@
 //! The book of cures: what was given, what came of it, what comes next.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::cure::trial::{Pending, Trial};
@@ -194,9 +194,9 @@ impl Book {
     fn follow(&mut self, causes: &[Cause], now: Duration) {
         self.given
             .retain(|given| now.saturating_sub(given.at) < KEPT);
-        let told = |key: &Key| causes.iter().any(|cause| cause.key == *key);
+        let told: BTreeSet<&Key> = causes.iter().map(|cause| &cause.key).collect();
         self.trials
-            .retain(|key, trial| trial.follow(told(key), now));
+            .retain(|key, trial| trial.follow(told.contains(key), now));
         if self.trials.len() >= TRIALS {
             self.trials.retain(|_, trial| !trial.is_quiet());
         }
