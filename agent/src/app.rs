@@ -265,9 +265,10 @@ fn supervised(
     let Some(settings) = settings else {
         return (None, None);
     };
+    let drain = settings.drain;
     let supervisor = Supervisor::new(settings);
     let (sender, commands) = mpsc::channel(16);
-    let child = Child::new(sender.clone(), supervisor.handle().status());
+    let child = Child::new(sender.clone(), supervisor.handle().status(), drain);
     tasks.spawn(async move {
         supervisor
             .run(commands)

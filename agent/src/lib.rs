@@ -10,6 +10,7 @@ mod app;
 pub mod cli;
 mod config;
 mod gateway;
+mod health;
 mod http;
 mod journal;
 mod sandbox;

@@ -262,6 +262,8 @@ pub enum CureKind {
     GatewaySignal,
     /// Its process is ended and another one is started.
     GatewayEnd,
+    /// Nothing: the kubelet has to act.
+    LeftToKubelet,
     /// Said by a newer agent.
     #[serde(other)]
     Unknown,

@@ -15,6 +15,7 @@ const BUDGET: Duration = Duration::from_secs(20);
 pub struct Child {
     commands: mpsc::Sender<Command>,
     status: watch::Receiver<Status>,
+    drain: Duration,
 }
 
 /// An end of the child that says something about the document.
@@ -29,9 +30,17 @@ pub enum Ended {
 }
 
 impl Child {
-    /// A handle on a supervised child.
-    pub fn new(commands: mpsc::Sender<Command>, status: watch::Receiver<Status>) -> Self {
-        Self { commands, status }
+    /// A handle on a supervised child, which may drain for so long.
+    pub fn new(
+        commands: mpsc::Sender<Command>,
+        status: watch::Receiver<Status>,
+        drain: Duration,
+    ) -> Self {
+        Self {
+            commands,
+            status,
+            drain,
+        }
     }
 
     /// Lets it run, now.
@@ -50,6 +59,19 @@ impl Child {
             why: why.to_owned(),
             budget: BUDGET,
         });
+    }
+
+    /// Ends the process: SIGTERM, and SIGKILL when the time that it may drain is over. Another one is started.
+    pub fn end(&self, why: &str) {
+        let _ = self.commands.try_send(Command::Restart {
+            why: why.to_owned(),
+            budget: self.drain,
+        });
+    }
+
+    /// Whether its supervisor has ended, and with it the last child.
+    pub fn is_gone(&self) -> bool {
+        self.commands.is_closed()
     }
 
     /// How often it has ended.
@@ -162,7 +184,7 @@ mod tests {
             group: None,
             protection: None,
         });
-        Child::new(mpsc::channel(1).0, status).ended()
+        Child::new(mpsc::channel(1).0, status, Duration::ZERO).ended()
     }
 
     #[test]

@@ -36,6 +36,7 @@ use crate::config::gateway::{
 pub use aim::endpoint;
 pub use child::Child;
 pub use presence::{Tokens, follow};
+pub use said::{Refusal, refusal};
 
 use asking::Asking;
 use kinds::Kinds;
