@@ -10,7 +10,8 @@ use crate::clip::{MESSAGE, NAME};
 use crate::lenient::Maybe;
 use crate::{Connection, Error};
 
-/// The process of a gateway and what it stands on.
+/// The process of a gateway and what it stands on. 2026.7.35 tells the process, its age, the
+/// machine and the disk, and neither memory nor event loop nor who the process is.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct SystemInfo {
     /// Its process, in its own namespace.
