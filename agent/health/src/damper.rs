@@ -28,6 +28,8 @@ struct Track {
     since: Duration,
     evidence: String,
     flaps: u32,
+    /// It was told before, and came back after that was over.
+    returned: bool,
     phase: Phase,
 }
 
@@ -81,6 +83,7 @@ impl Damper {
             since,
             evidence: String::new(),
             flaps: 0,
+            returned: false,
             phase: Phase::Pending,
         };
         let track = self.tracked.entry(key).or_insert(fresh);
@@ -89,6 +92,7 @@ impl Damper {
         if track.phase == Phase::Pending {
             track.since = track.since.min(since);
             if now.saturating_sub(track.since) >= confirm {
+                track.flaps += u32::from(track.returned);
                 track.phase = Phase::Told;
             }
         }
@@ -117,20 +121,23 @@ impl Track {
     /// It is seen again: within its time that is the same cause, later another one.
     fn return_at(&mut self, since: Duration) {
         match self.phase {
-            Phase::Pending | Phase::Told => return,
-            Phase::Gone { .. } => self.phase = Phase::Told,
+            Phase::Pending | Phase::Told => {}
+            Phase::Gone { .. } => {
+                self.phase = Phase::Told;
+                self.flaps = self.flaps.saturating_add(1);
+            }
             Phase::Over { .. } => {
                 self.phase = Phase::Pending;
                 self.since = since;
+                self.returned = true;
             }
         }
-        self.flaps = self.flaps.saturating_add(1);
     }
 
     /// It is not seen. False when there is nothing left to remember.
     fn absent(&mut self, key: &Key, now: Duration) -> bool {
         match self.phase {
-            Phase::Pending if self.flaps == 0 => return false,
+            Phase::Pending if !self.returned => return false,
             Phase::Pending => self.phase = Phase::Over { at: now },
             Phase::Told => self.phase = Phase::Gone { at: now },
             Phase::Gone { at } if now.saturating_sub(at) >= self.clear_after(key) => {

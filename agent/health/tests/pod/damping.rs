@@ -168,6 +168,25 @@ fn what_comes_back_after_its_time_has_flapped_too_and_is_held_for_longer() {
 }
 
 #[test]
+fn what_was_never_told_has_not_flapped() {
+    let mut damper = Damper::default();
+    let seen = || vec![finding(Kind::MemoryHigh, None)];
+    for at in [0, 40, 80] {
+        assert_eq!(damper.update(seen(), seconds(at)), []);
+        assert_eq!(damper.update(vec![], seconds(at + 20)), []);
+    }
+    damper.update(seen(), seconds(120));
+    assert_eq!(damper.update(seen(), seconds(150))[0].flaps, 0);
+    damper.update(vec![], seconds(160));
+    assert_eq!(damper.update(vec![], seconds(220)), []);
+    damper.update(seen(), seconds(230));
+    assert_eq!(damper.update(vec![], seconds(240)), []);
+    damper.update(seen(), seconds(250));
+    let causes = damper.update(seen(), seconds(280));
+    assert_eq!((causes[0].flaps, causes[0].since), (1, seconds(250)));
+}
+
+#[test]
 fn it_says_when_to_look_again() {
     let mut damper = Damper::default();
     assert_eq!(damper.due(), None);

@@ -8,6 +8,7 @@ mod cases;
 mod cures;
 mod damping;
 mod deaths;
+mod documented;
 mod exits;
 mod judging;
 mod outcomes;
