@@ -156,12 +156,13 @@ if [ ${#missing[@]} -gt 0 ]; then
   install "${missing[@]}"
 fi
 
-# promtool comes with the whole Prometheus server; unpacked rather than installed, so that no server is started here.
+# promtool comes with the whole Prometheus server; unpacked rather than installed, so that no server is started here. The
+# tests start one themselves.
 promtool=$CACHE/promtool/usr/bin/promtool
-if has promtool; then
+if has promtool && has prometheus; then
   say "promtool  $(command -v promtool)"
 elif [ ! -x "$promtool" ]; then
-  has apt-get || fail "promtool is missing: it comes with Prometheus."
+  has apt-get || fail "promtool and prometheus are missing: install Prometheus."
   [ "$(id -u)" != 0 ] || refresh
   say "getting promtool (out of Debian's package prometheus)"
   part=$CACHE/.part.$$
@@ -173,7 +174,7 @@ elif [ ! -x "$promtool" ]; then
   mv -T "$part/promtool" "$CACHE/promtool"
   rm -rf "$part"
 fi
-has promtool || say "promtool  $promtool"
+{ has promtool && has prometheus; } || say "promtool  $promtool"
 
 # --- the sandbox daemons ------------------------------------------------------------------------------------------------
 say "$(dockerd --version | sed 's/, build.*//')  $(command -v dockerd)"

@@ -51,17 +51,26 @@ pub(crate) fn demand(version: Version) {
     );
 }
 
-/// Prometheus' own checker of metrics pages.
+/// Prometheus' own checker of metrics pages, rules and scrape configs.
 ///
 /// # Panics
 /// When it is not installed.
 #[must_use]
 pub fn promtool() -> PathBuf {
+    of_prometheus("promtool")
+}
+
+/// The Prometheus server.
+pub(crate) fn prometheus() -> PathBuf {
+    of_prometheus("prometheus")
+}
+
+fn of_prometheus(name: &str) -> PathBuf {
     let path = env::var_os("PATH").unwrap_or_default();
     let unpacked = folder().join("promtool/usr/bin");
     env::split_paths(&path)
         .chain([unpacked])
-        .map(|folder| folder.join("promtool"))
+        .map(|folder| folder.join(name))
         .find(|tool| tool.is_file())
-        .expect("promtool is missing: run `make test` or tests/setup.sh")
+        .unwrap_or_else(|| panic!("{name} is missing: run `make test` or tests/setup.sh"))
 }

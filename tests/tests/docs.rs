@@ -263,6 +263,44 @@ fn variants(body: &str) -> Vec<String> {
         .collect()
 }
 
+/// Families that are described before their code is here. One that is in the code has to go from this list.
+const COMING: [&str; 34] = [
+    "openclaw_channel_up",
+    "openclaw_llm_api_calls_total",
+    "openclaw_llm_api_latency_seconds",
+    "openclaw_llm_consecutive_errors",
+    "openclaw_llm_cost_usd_total",
+    "openclaw_llm_tokens_total",
+    "openclaw_memory_index_size_bytes",
+    "openclaw_pod_cpu_usage",
+    "openclaw_pod_cpu_usage_seconds_total",
+    "openclaw_pod_memory_usage",
+    "openclaw_pod_memory_usage_bytes",
+    "openclaw_sandbox_container_count",
+    "openclaw_sandbox_container_lifecycle_seconds",
+    "openclaw_session_active_count",
+    "openclaw_session_count",
+    "openclaw_webhook_duration_seconds",
+    "openclaw_webhook_requests_total",
+    "pilotfish_build_info",
+    "pilotfish_cures_left",
+    "pilotfish_cures_total",
+    "pilotfish_disk_size_bytes",
+    "pilotfish_disk_used_ratio",
+    "pilotfish_gateway_deaths_total",
+    "pilotfish_gateway_event_loop_delay_seconds",
+    "pilotfish_gateway_event_loop_utilization_ratio",
+    "pilotfish_gateway_up",
+    "pilotfish_health_causes",
+    "pilotfish_health_verdict",
+    "pilotfish_journal_bytes",
+    "pilotfish_journal_entries_total",
+    "pilotfish_journal_lost_total",
+    "pilotfish_journal_unacknowledged",
+    "pilotfish_memory_limit_bytes",
+    "pilotfish_plan_limit",
+];
+
 #[test]
 fn every_metric_is_described_with_its_labels() {
     let document = read("docs/metrics.md");
@@ -270,14 +308,16 @@ fn every_metric_is_described_with_its_labels() {
     let families: Vec<&str> = literals_of_families(&code);
     assert!(families.len() > 10, "{families:?}");
     assert_eq!(missing(&document, families.iter().copied()), [""; 0]);
-    let rows = document
-        .lines()
-        .filter(|line| line.starts_with("| `pilotfish_") || line.starts_with("| `process_"));
+    let rows = document.lines().filter(|line| {
+        FAMILIES
+            .iter()
+            .any(|head| line.starts_with(&format!("| `{head}")))
+    });
     for row in rows {
         let name = row.split('`').nth(1).unwrap();
         assert!(
-            families.contains(&name),
-            "docs/metrics.md describes {name}, which does not exist"
+            families.contains(&name) != COMING.contains(&name),
+            "docs/metrics.md describes {name}, which does not exist, or which COMING has though it does"
         );
     }
     let metrics = read("agent/src/config/metrics.rs");
@@ -293,10 +333,13 @@ fn every_metric_is_described_with_its_labels() {
     assert_eq!(missing(&document, labels), [""; 0]);
 }
 
+/// How the names of families begin.
+const FAMILIES: [&str; 3] = ["openclaw_", "pilotfish_", "process_"];
+
 fn literals_of_families(code: &str) -> Vec<&str> {
     let quoted = code.split('"');
     let mut found: Vec<&str> = quoted
-        .filter(|text| text.starts_with("pilotfish_") || text.starts_with("process_"))
+        .filter(|text| FAMILIES.iter().any(|head| text.starts_with(head)))
         .filter(|text| is_word(text))
         .collect();
     found.sort_unstable();
@@ -308,13 +351,13 @@ fn literals_of_families(code: &str) -> Vec<&str> {
 #[test]
 fn every_link_leads_somewhere() {
     let root = repository();
-    let mut documents: Vec<_> = ["", "docs", "config"]
+    let mut documents: Vec<_> = ["", "docs", "config", "config/runbooks"]
         .iter()
         .flat_map(|folder| fs::read_dir(root.join(folder)).unwrap())
         .map(|entry| entry.unwrap().path())
         .collect();
     documents.retain(|path| path.extension().is_some_and(|kind| kind == "md"));
-    assert!(documents.len() >= 8, "{documents:?}");
+    assert!(documents.len() >= 30, "{documents:?}");
     for document in documents {
         let text = fs::read_to_string(&document).unwrap();
         for target in text.split("](").skip(1) {
