@@ -27,6 +27,8 @@ pub fn documented() -> Vec<Family> {
     let document = fs::read_to_string(repository().join("docs/metrics.md")).unwrap();
     let found: Vec<Family> = document.lines().filter_map(family).collect();
     assert!(found.len() > 50, "the tables of docs/metrics.md: {found:?}");
+    let names: BTreeSet<&str> = found.iter().map(|family| family.name.as_str()).collect();
+    assert_eq!(names.len(), found.len(), "two rows for one family");
     found
 }
 
