@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::gateway::{Gateway, Presence};
 use crate::config::{self, Engine, Store};
 use crate::gateway::{self, Child, OpenClaw, Patience, Protection, Tokens, follow};
+use crate::health::{self, Observer};
 use crate::http::{self, Rooms, Status};
 use crate::journal::{self, Journal};
 use crate::sandbox;
@@ -50,6 +51,8 @@ pub struct Settings {
     pub child: Option<supervisor::Settings>,
     /// The sandboxes and their daemon, where this agent owns one.
     pub sandbox: Option<sandbox::Settings>,
+    /// The watch over the pod.
+    pub health: health::Settings,
 }
 
 /// The agent, with its sockets open.
@@ -72,6 +75,7 @@ impl App {
         let registry = Registry::new();
         let readiness = Readiness::new();
         let gate = readiness.gate("document");
+        let health_gate = readiness.gate("health");
         // First of all: a second agent on the same state directory changes nothing.
         let store = Store::open(&settings.config.state)?;
         let api = listener(&settings).await?;
@@ -122,7 +126,8 @@ impl App {
 
         let sandboxes = match settings.sandbox {
             Some(settings) => {
-                let joined = sandbox::bind(settings, link, handle.clone(), &registry, &drain);
+                let joined =
+                    sandbox::bind(settings, link.clone(), handle.clone(), &registry, &drain);
                 let (running, owner) = joined.await?;
                 kept(running, &drain, commands.clone(), &mut tasks);
                 Some(owner)
@@ -135,12 +140,30 @@ impl App {
             sandboxes.clone(),
             drain.clone(),
         )));
+        let (_suspension, suspended) = watch::channel(None);
+        let (observer, health) = Observer::new(
+            settings.health,
+            health::Parts {
+                link,
+                child: child.clone(),
+                tokens,
+                document: handle.clone(),
+                secrets: secrets.clone(),
+                sandboxes: sandboxes.as_ref().map(|owner| owner.handle.view()),
+                suspended,
+                journal: journal.clone(),
+                metrics: health::Metrics::register(&registry)?,
+                gate: health_gate,
+            },
+        );
+        tasks.spawn(done(observer.run(drain.clone())));
         let status = Status::new(handle.clone(), secrets, child, settings.protection);
         let bearer = Bearer::new(settings.tokens.clone(), agent_api::ACTOR_HEADER);
         let rooms = Rooms {
             document: handle,
             status,
             sandboxes,
+            health,
             journal: journal.clone(),
         };
         Ok(Self {

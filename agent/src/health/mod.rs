@@ -20,4 +20,4 @@ pub mod wire;
 pub use metrics::Metrics;
 pub use observer::{Observer, Parts};
 pub use settings::{Cures, Settings};
-pub use view::{Given, Resources, View};
+pub use view::View;

@@ -8,7 +8,7 @@ use ::health::cure::{Book, Cure, Decision, Hands, Prescription, Situation};
 use ::health::death::{Death, Seen};
 use ::health::facts::{Agent, Clock, Facts, Memory};
 use ::health::{Cause, Damper, Key, Verdict, judge, verdict};
-use agent_api::JournalEvent;
+use agent_api::{JournalEvent, SuspensionView};
 use jiff::Timestamp;
 use openclaw::{Event, LinkHandle, Received};
 use service::{Drain, Gate};
@@ -23,7 +23,7 @@ use super::metrics::Metrics;
 use super::remedies::Remedies;
 use super::view::{Resources, View};
 use super::{Settings, disks, translated, wire};
-use crate::config::{self, Handle};
+use crate::config::Handle;
 use crate::gateway::{Child, Tokens};
 use crate::journal::Journal;
 use crate::secrets;
@@ -45,8 +45,8 @@ pub struct Parts {
     pub secrets: Option<watch::Receiver<secrets::View>>,
     /// The sandboxes, where this agent owns some.
     pub sandboxes: Option<watch::Receiver<sandbox::View>>,
-    /// Whether a suspension of ours is in force.
-    pub suspended: watch::Receiver<bool>,
+    /// Our suspension of the gateway, where there is one.
+    pub suspended: watch::Receiver<Option<SuspensionView>>,
     /// Where it tells what must not be missed.
     pub journal: Journal,
     /// Where it counts.
@@ -389,7 +389,7 @@ impl Observer {
         let edits = document.drift.count;
         let edited = self.edited.since(&edits.to_string(), now);
         let edited = (edits > 0).then(|| now.saturating_sub(edited));
-        let ours = *self.parts.suspended.borrow();
+        let ours = self.parts.suspended.borrow().is_some();
         let mut gateway = self.heard.gateway(ours);
         gateway.unasked_ends = Some(self.deaths.unasked(now));
         let in_a_row = self.deaths.in_a_row();

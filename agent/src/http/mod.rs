@@ -9,6 +9,7 @@ mod config;
 mod decode;
 mod error;
 mod etag;
+mod health;
 mod journal;
 mod outcome;
 mod probes;

@@ -2,7 +2,7 @@
 
 use agent_api::{
     PATH_CONFIG, PATH_CONFIG_DIFF, PATH_CONFIG_EXPLAIN, PATH_CONFIG_HISTORY, PATH_CONFIG_PAUSE,
-    PATH_CONFIG_ROLLBACK, PATH_CONFIG_USER, PATH_JOURNAL, PATH_JOURNAL_ACK, PATH_LIVEZ,
+    PATH_CONFIG_ROLLBACK, PATH_CONFIG_USER, PATH_HEALTH, PATH_JOURNAL, PATH_JOURNAL_ACK, PATH_LIVEZ,
     PATH_METRICS, PATH_READYZ, PATH_SANDBOX, PATH_SANDBOXES, PATH_SANDBOXES_EVENTS,
     PATH_SANDBOXES_PRUNE, PATH_STARTUPZ, PATH_STATUS, WIRE_VERSION,
 };
@@ -14,12 +14,14 @@ use axum::routing::{delete, get, post};
 use axum::{Extension, Router};
 use prometheus::Registry;
 use service::{Bearer, ProcessMetrics, Readiness, Role};
+use tokio::sync::watch;
 
 use super::decode::{BodyTime, MAX_BODY_BYTES, query};
 use super::error::Error;
 use super::sandboxes::{self, Sandboxes};
-use super::{Status, change, config, journal, probes as probe, sandbox_events, status};
+use super::{Status, change, config, health, journal, probes as probe, sandbox_events, status};
 use crate::config::Handle;
+use crate::health::View;
 use crate::journal::Journal;
 use crate::sandbox::Owner;
 
@@ -34,6 +36,8 @@ pub(crate) struct Rooms {
     pub status: Status,
     /// The sandboxes, where this agent owns some.
     pub sandboxes: Option<Owner>,
+    /// How the pod is.
+    pub health: watch::Receiver<View>,
     /// The journal.
     pub journal: Journal,
 }
@@ -49,6 +53,9 @@ pub(super) fn api_within(body_time: BodyTime, rooms: Rooms, bearer: &Bearer) -> 
     let status = Router::new()
         .route(PATH_STATUS, get(status::get))
         .with_state(rooms.status);
+    let health = Router::new()
+        .route(PATH_HEALTH, get(health::get))
+        .with_state(rooms.health);
     let journal = Router::new()
         .route(PATH_JOURNAL, get(journal::page))
         .with_state(rooms.journal.clone());
@@ -71,6 +78,7 @@ pub(super) fn api_within(body_time: BodyTime, rooms: Rooms, bearer: &Bearer) -> 
         .route(PATH_CONFIG_DIFF, post(config::diff))
         .with_state(rooms.document.clone())
         .merge(status)
+        .merge(health)
         .merge(journal)
         .merge(looks);
     let operates = Router::new()

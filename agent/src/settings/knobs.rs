@@ -175,6 +175,12 @@ pub const AGENT: &[Knob] = &[
         "How long an absent gateway is waited for before that is reported",
     ),
     knob(
+        "cures",
+        "WORD",
+        "act",
+        "What is done about what is broken: act cures it within budgets, observe only says what would be done",
+    ),
+    knob(
         "quiet",
         "DURATION",
         "200ms",
