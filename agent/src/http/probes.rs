@@ -3,9 +3,8 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
-use prometheus::Registry;
 use serde_json::{Value, json};
-use service::{Readiness, ReadinessReport, metrics_page};
+use service::{Page, Readiness, ReadinessReport, metrics_page};
 
 /// The gate of the document's owner: the gateway may start when it is open.
 const DOCUMENT: &str = "document";
@@ -26,8 +25,8 @@ pub(super) async fn live() -> Json<Value> {
 }
 
 /// The page that Prometheus reads.
-pub(super) async fn metrics(State(registry): State<Registry>) -> Response {
-    metrics_page(&registry)
+pub(super) async fn metrics(State(page): State<Page>) -> Response {
+    metrics_page(&page)
 }
 
 /// The other gates say nothing about the document. With no gate at all, nobody has spoken yet.

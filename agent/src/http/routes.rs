@@ -12,8 +12,7 @@ use axum::middleware::{from_fn, map_response};
 use axum::response::Response;
 use axum::routing::{delete, get, post};
 use axum::{Extension, Router};
-use prometheus::Registry;
-use service::{Bearer, ProcessMetrics, Readiness, Role};
+use service::{Bearer, Page, Readiness, Role};
 
 use super::decode::{BodyTime, MAX_BODY_BYTES, query};
 use super::error::Error;
@@ -91,17 +90,14 @@ pub(super) fn api_within(body_time: BodyTime, rooms: Rooms, bearer: &Bearer) -> 
 }
 
 /// Probes and metrics: open to everybody who reaches the socket, so nothing private is in them.
-pub(crate) fn probes(readiness: Readiness, registry: Registry) -> Router {
-    if let Err(error) = ProcessMetrics::register(&registry) {
-        tracing::warn!(%error, "the metrics page lacks the process's own figures");
-    }
+pub(crate) fn probes(readiness: Readiness, page: Page) -> Router {
     let gates = Router::new()
         .route(PATH_STARTUPZ, get(probe::startup))
         .route(PATH_READYZ, get(probe::ready))
         .with_state(readiness);
     let metrics = Router::new()
         .route(PATH_METRICS, get(probe::metrics))
-        .with_state(registry);
+        .with_state(page);
     let routes = gates.merge(metrics).route(PATH_LIVEZ, get(probe::live));
     refusing(routes).layer(map_response(fresh))
 }
