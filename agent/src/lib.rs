@@ -15,3 +15,4 @@ mod journal;
 mod sandbox;
 mod secrets;
 mod settings;
+mod usage;
