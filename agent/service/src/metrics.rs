@@ -177,7 +177,7 @@ fn write_labels(page: &mut Vec<u8>, labels: &[LabelPair]) {
 
 /// Whole numbers, as most are, without the detour over a float's digits.
 fn write_number(page: &mut Vec<u8>, value: f64) -> io::Result<()> {
-    if value >= 0.0 && value < EXACT && value.fract() == 0.0 {
+    if (0.0..EXACT).contains(&value) && value.fract() == 0.0 {
         write_whole(page, value as u64);
         return Ok(());
     }

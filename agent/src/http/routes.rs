@@ -3,8 +3,8 @@
 use agent_api::{
     PATH_CONFIG, PATH_CONFIG_DIFF, PATH_CONFIG_EXPLAIN, PATH_CONFIG_HISTORY, PATH_CONFIG_PAUSE,
     PATH_CONFIG_ROLLBACK, PATH_CONFIG_USER, PATH_JOURNAL, PATH_JOURNAL_ACK, PATH_LIVEZ,
-    PATH_METRICS, PATH_READYZ, PATH_SANDBOX, PATH_SANDBOXES, PATH_SANDBOXES_EVENTS,
-    PATH_SANDBOXES_PRUNE, PATH_STARTUPZ, PATH_STATUS, WIRE_VERSION,
+    PATH_METRICS, PATH_METRICS_GATEWAY, PATH_READYZ, PATH_SANDBOX, PATH_SANDBOXES,
+    PATH_SANDBOXES_EVENTS, PATH_SANDBOXES_PRUNE, PATH_STARTUPZ, PATH_STATUS, WIRE_VERSION,
 };
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderName, HeaderValue, header::CACHE_CONTROL};
@@ -19,6 +19,7 @@ use super::error::Error;
 use super::sandboxes::{self, Sandboxes};
 use super::{Status, change, config, journal, probes as probe, sandbox_events, status};
 use crate::config::Handle;
+use crate::gateway::Exporter;
 use crate::journal::Journal;
 use crate::sandbox::Owner;
 
@@ -90,7 +91,7 @@ pub(super) fn api_within(body_time: BodyTime, rooms: Rooms, bearer: &Bearer) -> 
 }
 
 /// Probes and metrics: open to everybody who reaches the socket, so nothing private is in them.
-pub(crate) fn probes(readiness: Readiness, page: Page) -> Router {
+pub(crate) fn probes(readiness: Readiness, page: Page, exporter: Option<Exporter>) -> Router {
     let gates = Router::new()
         .route(PATH_STARTUPZ, get(probe::startup))
         .route(PATH_READYZ, get(probe::ready))
@@ -98,6 +99,12 @@ pub(crate) fn probes(readiness: Readiness, page: Page) -> Router {
     let metrics = Router::new()
         .route(PATH_METRICS, get(probe::metrics))
         .with_state(page);
+    let passed_on = exporter.map_or_else(Router::new, |exporter| {
+        Router::new()
+            .route(PATH_METRICS_GATEWAY, get(probe::gateway))
+            .with_state(exporter)
+    });
+    let metrics = metrics.merge(passed_on);
     let routes = gates.merge(metrics).route(PATH_LIVEZ, get(probe::live));
     refusing(routes).layer(map_response(fresh))
 }

@@ -75,7 +75,7 @@ mod tests {
     #[test]
     fn a_sample_is_due_soon_when_something_is_used_else_hourly() {
         let mut clock = Clock::default();
-        let minutes = |minutes| Duration::from_secs(minutes * 60);
+        let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
         for (now, has_news, due) in [
             (4, true, false),
             (5, true, true),

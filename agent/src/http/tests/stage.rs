@@ -233,7 +233,7 @@ impl Stage {
         };
         Self {
             api: api_within(BODY_TIME, rooms, &Bearer::new(files, ACTOR_HEADER)),
-            probes: probes(readiness.clone(), Page::new(registry, &[])),
+            probes: probes(readiness.clone(), Page::new(registry, &[]), None),
             journal,
             drain: Drain::new(Duration::from_secs(1)),
             readiness,
