@@ -8,7 +8,10 @@ use agent_api::JournalEvent;
 use anyhow::{Context, Result};
 use openclaw::{Link, LinkHandle};
 use prometheus::Registry;
-use service::{Bearer, Certificates, Drain, Listener, ListenerSettings, Readiness, TokenFiles};
+use service::{
+    Bearer, Certificates, Drain, Listener, ListenerSettings, Page, ProcessMetrics, Readiness,
+    TokenFiles,
+};
 use supervisor::{Command, Supervisor};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
@@ -16,12 +19,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::gateway::{Gateway, Presence};
 use crate::config::{self, Engine, Store};
-use crate::gateway::{self, Child, OpenClaw, Patience, Protection, Tokens, follow};
+use crate::gateway::{self, Child, Exporter, OpenClaw, Patience, Protection, Tokens, follow};
 use crate::health::{self, Observer};
 use crate::http::{self, Rooms, Status};
 use crate::journal::{self, Journal};
 use crate::sandbox;
 use crate::secrets::{self, Bundle, Secrets, TokenFile};
+use crate::usage::{self, Usage};
 
 /// How long a stream through the guard may outlive the gateway that it was for.
 const LAST_WORDS: Duration = Duration::from_secs(2);
@@ -53,6 +57,10 @@ pub struct Settings {
     pub sandbox: Option<sandbox::Settings>,
     /// The watch over the pod.
     pub health: health::Settings,
+    /// What the instance uses, and may use.
+    pub usage: usage::Settings,
+    /// Whether the page of the gateway's own plugin is passed on.
+    pub gateway_metrics: bool,
 }
 
 /// The agent, with its sockets open.
@@ -90,7 +98,7 @@ impl App {
         let (presence, presences) = watch::channel(Presence::Absent {
             reason: "not_tried".to_owned(),
         });
-        let (child, commands) = supervised(settings.child.clone(), &mut tasks);
+        let (child, commands, child_status) = supervised(settings.child.clone(), &mut tasks);
         let gateway = OpenClaw::new(
             link.clone(),
             presences,
@@ -124,7 +132,10 @@ impl App {
                 .context("the document's owner ended")
         });
 
-        let sandboxes = match settings.sandbox {
+        let exporter = settings
+            .gateway_metrics
+            .then(|| Exporter::new(link.clone()));
+        let sandboxes = match settings.sandbox.clone() {
             Some(settings) => {
                 let joined =
                     sandbox::bind(settings, link.clone(), handle.clone(), &registry, &drain);
@@ -142,9 +153,9 @@ impl App {
         )));
         let (_suspension, suspended) = watch::channel(None);
         let (observer, health) = Observer::new(
-            settings.health,
+            settings.health.clone(),
             health::Parts {
-                link,
+                link: link.clone(),
                 child: child.clone(),
                 tokens,
                 document: handle.clone(),
@@ -157,6 +168,16 @@ impl App {
             },
         );
         tasks.spawn(done(observer.run(drain.clone())));
+        let page = used(
+            &settings,
+            &link,
+            child_status,
+            journal.clone(),
+            health.clone(),
+            registry.clone(),
+            &drain,
+            &mut tasks,
+        )?;
         let status = Status::new(handle.clone(), secrets, child, settings.protection);
         let bearer = Bearer::new(settings.tokens.clone(), agent_api::ACTOR_HEADER);
         let rooms = Rooms {
@@ -172,7 +193,7 @@ impl App {
             api,
             probes,
             api_routes: http::api(rooms, &bearer),
-            probe_routes: http::probes(readiness, registry),
+            probe_routes: http::probes(readiness, page, exporter),
             child: commands,
             journal,
             scribe,
@@ -281,24 +302,32 @@ fn linked(
     (aim, handle)
 }
 
+/// The child, the way to tell it something, and what is known of it.
+type Supervised = (
+    Option<Child>,
+    Option<mpsc::Sender<Command>>,
+    Option<watch::Receiver<supervisor::Status>>,
+);
+
 fn supervised(
     settings: Option<supervisor::Settings>,
     tasks: &mut JoinSet<Result<()>>,
-) -> (Option<Child>, Option<mpsc::Sender<Command>>) {
+) -> Supervised {
     let Some(settings) = settings else {
-        return (None, None);
+        return (None, None, None);
     };
     let drain = settings.drain;
     let supervisor = Supervisor::new(settings);
     let (sender, commands) = mpsc::channel(16);
-    let child = Child::new(sender.clone(), supervisor.handle().status(), drain);
+    let status = supervisor.handle().status();
+    let child = Child::new(sender.clone(), status.clone(), drain);
     tasks.spawn(async move {
         supervisor
             .run(commands)
             .await
             .context("the gateway's supervisor ended")
     });
-    (Some(child), Some(sender))
+    (Some(child), Some(sender), Some(status))
 }
 
 fn secrets_of(
@@ -318,6 +347,43 @@ fn secrets_of(
     let drain = drain.clone();
     tasks.spawn(done(secrets.run(drain)));
     Ok(Some(view))
+}
+
+/// What the instance uses, and the page that shows it with everything else.
+fn used(
+    settings: &Settings,
+    link: &LinkHandle,
+    child: Option<watch::Receiver<supervisor::Status>>,
+    journal: Journal,
+    watched: watch::Receiver<health::View>,
+    registry: Registry,
+    drain: &Drain,
+    tasks: &mut JoinSet<Result<()>>,
+) -> Result<Page> {
+    ProcessMetrics::register(&registry)?;
+    let metrics = usage::Metrics::register(&registry)?;
+    // Where this agent owns no daemon, the families of the sandboxes are named all the same.
+    let sandboxes = ::sandbox::Metrics::register(&Registry::new())?.platform()?;
+    let mut declared = metrics.declared().to_vec();
+    declared.push(&sandboxes);
+    let page = Page::new(registry, &declared);
+    let guard = settings
+        .sandbox
+        .as_ref()
+        .map(|sandbox| sandbox.guard.is_some());
+    let room = usage::room(guard.is_some(), guard == Some(true));
+    let tell = Box::new(move |sample| journal.record(&sample));
+    let usage = Usage::new(
+        settings.usage.clone(),
+        room,
+        link.clone(),
+        child,
+        watched,
+        metrics,
+        tell,
+    );
+    tasks.spawn(done(usage.run(drain.clone())));
+    Ok(page)
 }
 
 /// One task for each part. Nothing waits for the daemon: an instance without sandboxes can serve.

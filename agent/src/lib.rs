@@ -16,3 +16,4 @@ mod journal;
 mod sandbox;
 mod secrets;
 mod settings;
+mod usage;

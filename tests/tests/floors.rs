@@ -30,7 +30,18 @@ const CRATES: &[(&str, &str, u8)] = &[
 
 /// The rooms of the agent, lowest first: a room names lower rooms only.
 const ROOMS: &[&str] = &[
-    "settings", "config", "secrets", "gateway", "sandbox", "http", "app", "cli",
+    "settings",
+    "config",
+    "secrets",
+    "gateway",
+    "sandbox",
+    "journal",
+    "operations",
+    "health",
+    "usage",
+    "http",
+    "app",
+    "cli",
 ];
 
 /// A crate of ours, and the only places of the agent that may name it.
@@ -38,7 +49,13 @@ const NAMED_BY: &[(&str, &[&str])] = &[
     // `secrets/token.rs` has the type that hides a token.
     (
         "openclaw",
-        &["gateway/", "app.rs", "secrets/token.rs", "sandbox/"],
+        &[
+            "gateway/",
+            "app.rs",
+            "secrets/token.rs",
+            "sandbox/",
+            "usage/",
+        ],
     ),
     (
         "supervisor",
@@ -48,6 +65,7 @@ const NAMED_BY: &[(&str, &[&str])] = &[
             "http/status.rs",
             "cli/supervise.rs",
             "cli/mod.rs",
+            "usage/",
         ],
     ),
     ("axum", &["http/", "app.rs"]),

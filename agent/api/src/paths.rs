@@ -47,6 +47,8 @@ pub const PATH_LIVEZ: &str = "/livez";
 pub const PATH_READYZ: &str = "/readyz";
 /// Probe listener: Prometheus text 0.0.4.
 pub const PATH_METRICS: &str = "/metrics";
+/// Probe listener: the page of the gateway's own plugin, passed on.
+pub const PATH_METRICS_GATEWAY: &str = "/metrics/gateway";
 
 /// Request header in which a caller says on whose behalf it acts; at most 128 printable characters.
 pub const ACTOR_HEADER: &str = "x-pilotfish-actor";

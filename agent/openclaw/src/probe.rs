@@ -5,20 +5,18 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
-use http_body_util::{BodyExt, Empty, Limited};
+use http_body_util::{BodyExt, Limited};
+use hyper::Response;
 use hyper::body::Incoming;
-use hyper::header::HOST;
-use hyper::{Request, Response};
-use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 use tokio::time::{Instant, timeout_at};
 
 use crate::calls::event_loop::{WireLoop, millis};
 use crate::clip::{NAME, clip};
+use crate::exchange::{self, exchange};
 use crate::lenient::Maybe;
-use crate::stream::{Stream, reach, secure};
-use crate::{Endpoint, Error, EventLoop};
+use crate::stream::{reach, secure};
+use crate::{Endpoint, EventLoop};
 
 /// Largest body that is read.
 const BODY: usize = 64 * 1024;
@@ -125,34 +123,14 @@ pub async fn get(endpoint: &Endpoint, page: Page, patience: Duration) -> Probe {
         Ok(Err(_)) => return Probe::Closed,
         Err(_) => return Probe::Blocked,
     };
-    let asked = async { ask(endpoint, page, secure(endpoint, tcp).await?).await };
+    let asked = async {
+        let stream = secure(endpoint, tcp).await?;
+        exchange(stream, exchange::get(endpoint, page.path()), judge).await
+    };
     match timeout_at(deadline, asked).await {
         Ok(Ok(probe)) => probe,
         Ok(Err(_)) => Probe::Foreign { status: None },
         Err(_) => Probe::Blocked,
-    }
-}
-
-async fn ask(endpoint: &Endpoint, page: Page, stream: Stream) -> Result<Probe, Error> {
-    let broken = |_| Error::Upgrade { status: None };
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-        .await
-        .map_err(broken)?;
-    let request = Request::get(page.path())
-        .header(HOST, endpoint.authority())
-        .header("connection", "close")
-        .body(Empty::<Bytes>::new())
-        .map_err(|_| Error::Upgrade { status: None })?;
-    let answered = async {
-        let answer = sender.send_request(request).await.map_err(broken)?;
-        Ok(judge(answer).await)
-    };
-    tokio::pin!(connection);
-    tokio::pin!(answered);
-    tokio::select! {
-        biased;
-        probe = &mut answered => probe,
-        _ = &mut connection => answered.await,
     }
 }
 

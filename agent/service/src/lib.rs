@@ -27,7 +27,7 @@ pub use conversation::{ConversationSettings, converse};
 pub use drain::Drain;
 pub use error::Error;
 pub use listener::{Listener, ListenerSettings};
-pub use metrics::metrics_page;
+pub use metrics::{Page, metrics_page};
 pub use problem::problem;
 pub use process::ProcessMetrics;
 pub use readiness::{ClosedGate, Gate, Readiness, ReadinessReport};

@@ -13,6 +13,12 @@ use crate::Error;
 /// Ticks per second in `/proc/self/stat`: fixed by the kernel for user space on what we run on.
 const TICKS_PER_SECOND: f64 = 100.0;
 
+/// A page of memory on what we run on.
+const PAGE_BYTES: f64 = 4096.0;
+
+/// One entry for each open file.
+const OPEN_FILES: &str = "/proc/self/fd";
+
 /// Memory, CPU time, open files and start time under the names that every dashboard knows.
 ///
 /// Read from the kernel when the page is read, so an idle process does nothing for them.
@@ -51,15 +57,18 @@ impl ProcessMetrics {
 
     /// What cannot be read keeps its last value.
     fn read(&self) {
-        if let Some(bytes) = resident_bytes() {
-            self.resident.set(bytes);
-        }
         if let Some(count) = open_files() {
             self.open_files.set(count);
         }
-        if let Some((cpu, started)) = times() {
-            self.cpu.inc_by((cpu - self.cpu.get()).max(0.0));
-            self.started.set(started);
+        let Some(stat) = Stat::read() else { return };
+        self.resident.set(stat.resident_bytes);
+        self.cpu
+            .inc_by((stat.cpu_seconds - self.cpu.get()).max(0.0));
+        // It does not change, and the file that tells when the machine came up is a long one.
+        if self.started.get() == 0.0
+            && let Some(boot) = boot_seconds()
+        {
+            self.started.set(boot + stat.started_seconds);
         }
     }
 }
@@ -79,36 +88,46 @@ impl Collector for ProcessMetrics {
     }
 }
 
-fn resident_bytes() -> Option<f64> {
-    let status = fs::read_to_string("/proc/self/status").ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))?;
-    let kibibytes: f64 = line.split_whitespace().next()?.parse().ok()?;
-    Some(kibibytes * 1024.0)
+/// What one short file tells.
+struct Stat {
+    cpu_seconds: f64,
+    resident_bytes: f64,
+    /// Since the machine came up.
+    started_seconds: f64,
 }
 
-/// The one that this very listing opens does not count.
+impl Stat {
+    fn read() -> Option<Self> {
+        let stat = fs::read_to_string("/proc/self/stat").ok()?;
+        // The name in parentheses may have spaces and parentheses of its own; what follows has not.
+        let fields: Vec<&str> = stat.rsplit_once(") ")?.1.split_ascii_whitespace().collect();
+        let number = |index: usize| -> Option<f64> { fields.get(index)?.parse().ok() };
+        Some(Self {
+            cpu_seconds: (number(11)? + number(12)?) / TICKS_PER_SECOND,
+            started_seconds: number(19)? / TICKS_PER_SECOND,
+            resident_bytes: number(21)? * PAGE_BYTES,
+        })
+    }
+}
+
+/// Newer kernels tell the number as the size of the folder. Where there is a listing instead, the
+/// one file that it opens itself does not count.
 fn open_files() -> Option<f64> {
-    let count = fs::read_dir("/proc/self/fd").ok()?.count();
+    let told = fs::metadata(OPEN_FILES).ok()?.len();
+    if told > 0 {
+        return Some(told as f64);
+    }
+    let count = fs::read_dir(OPEN_FILES).ok()?.count();
     Some(count.saturating_sub(1) as f64)
 }
 
-/// CPU seconds, and the start in seconds since 1970.
-fn times() -> Option<(f64, f64)> {
-    let stat = fs::read_to_string("/proc/self/stat").ok()?;
-    // The name in parentheses may have spaces and parentheses of its own; what follows has not.
-    let fields: Vec<&str> = stat.rsplit_once(") ")?.1.split_whitespace().collect();
-    let seconds = |index: usize| -> Option<f64> {
-        let ticks: f64 = fields.get(index)?.parse().ok()?;
-        Some(ticks / TICKS_PER_SECOND)
-    };
+/// When the machine came up, in seconds since 1970.
+fn boot_seconds() -> Option<f64> {
     let kernel = fs::read_to_string("/proc/stat").ok()?;
     let boot = kernel
         .lines()
         .find_map(|line| line.strip_prefix("btime "))?;
-    let boot: f64 = boot.trim().parse().ok()?;
-    Some((seconds(11)? + seconds(12)?, boot + seconds(19)?))
+    boot.trim().parse().ok()
 }
 
 #[cfg(test)]

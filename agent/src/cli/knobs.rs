@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use clap::ArgMatches;
+use clap::{ArgMatches, ValueEnum};
 use config_merge::{LayerName, Pattern};
 
 use crate::settings::{
@@ -16,6 +16,13 @@ pub(super) const ALL: [&[Knob]; 4] = [DOCUMENT, AGENT, CHILD, SANDBOX];
 
 /// Mode of a document that only its owner reads.
 pub(super) const PRIVATE: u32 = 0o600;
+
+/// A switch.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Switch {
+    On,
+    Off,
+}
 
 /// Gathers what was given to a command: flags, environment, settings file, defaults.
 pub(super) fn given(matches: &ArgMatches) -> Given {

@@ -26,6 +26,7 @@ mod sandboxes;
 mod state;
 mod supervise;
 mod table;
+mod usage_knobs;
 mod way;
 
 use std::io::{self, Write};

@@ -11,7 +11,7 @@ use service::{Drain, LogFormat, LogSettings, Signals, TokenFiles};
 
 use super::answer::Answer;
 use super::error::Error;
-use super::{knobs, sandbox_knobs, supervise};
+use super::{knobs, sandbox_knobs, supervise, usage_knobs};
 use crate::app::{self, App};
 use crate::gateway::Patience;
 use crate::settings::{Given, Mistakes, parsed, word};
@@ -121,6 +121,9 @@ fn settings(matches: &ArgMatches) -> Result<(app::Settings, LogSettings), Mistak
             operate: given.path("operate-token-file"),
         },
         tls: given.path("tls-dir"),
+        health: usage_knobs::health(&given, &config.state, sandbox.as_ref()),
+        usage: usage_knobs::usage(&given, &config.state),
+        gateway_metrics: usage_knobs::passes_on(&given),
         sandbox,
         child,
         config,

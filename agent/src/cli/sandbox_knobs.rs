@@ -9,7 +9,7 @@ use sandbox::{
     Watermarks,
 };
 
-use super::knobs::{mode, time};
+use super::knobs::{Switch, mode, time};
 use crate::sandbox::{Pruning, Settings};
 use crate::settings::{Given, bytes, owner, word};
 
@@ -18,13 +18,6 @@ const LEAST_MEMORY: i64 = 6 << 20;
 
 /// The longest path of a socket: the kernel's 108 bytes with the zero at the end.
 const SOCKET_MAX: usize = 107;
-
-/// A switch.
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Switch {
-    On,
-    Off,
-}
 
 /// Whose the daemon is.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -8,6 +8,7 @@ mod aim;
 mod asking;
 mod child;
 mod evidence;
+mod exporter;
 mod kinds;
 mod presence;
 mod probation;
@@ -35,6 +36,7 @@ use crate::config::gateway::{
 
 pub use aim::endpoint;
 pub use child::Child;
+pub use exporter::Exporter;
 pub use presence::{Tokens, follow};
 pub use said::{Refusal, refusal};
 

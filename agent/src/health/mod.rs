@@ -19,5 +19,5 @@ pub mod wire;
 
 pub use metrics::Metrics;
 pub use observer::{Observer, Parts};
-pub use settings::{Cures, Settings};
+pub use settings::Settings;
 pub use view::View;

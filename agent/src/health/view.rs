@@ -74,6 +74,10 @@ pub struct Given {
 
 impl View {
     /// A pod of which nothing is known.
+    pub fn unknown() -> Self {
+        Self::new(Mode::Act)
+    }
+
     pub(super) fn new(mode: Mode) -> Self {
         Self {
             at: Duration::ZERO,

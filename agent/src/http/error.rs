@@ -108,6 +108,9 @@ pub(super) enum Error {
         /// The most.
         max: usize,
     },
+    /// The gateway has no page of its own to pass on.
+    #[error("{0}")]
+    NoGatewayPage(String),
     /// Nothing is there.
     #[error("nothing is at this path")]
     NoPath,
@@ -151,6 +154,7 @@ impl Error {
             Self::Journal(error) => unwritten(error),
             Self::Cursor(_) | Self::Limit { .. } => StatusCode::BAD_REQUEST,
             Self::NoDaemon => StatusCode::NOT_FOUND,
+            Self::NoGatewayPage(_) => StatusCode::NOT_FOUND,
             Self::NoPath => StatusCode::NOT_FOUND,
             Self::NoMethod => StatusCode::METHOD_NOT_ALLOWED,
         }
@@ -184,6 +188,7 @@ impl Error {
             Self::Cursor(_) => "bad_cursor",
             Self::Limit { .. } => "bad_query",
             Self::NoDaemon => "no_daemon",
+            Self::NoGatewayPage(_) => "no_gateway_page",
             Self::NoPath => "not_found",
             Self::NoMethod => "method_not_allowed",
         }

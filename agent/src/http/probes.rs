@@ -2,10 +2,14 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::response::Response;
-use prometheus::Registry;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use prometheus::TEXT_FORMAT;
 use serde_json::{Value, json};
-use service::{Readiness, ReadinessReport, metrics_page};
+use service::{Page, Readiness, ReadinessReport, metrics_page};
+
+use super::error::Error;
+use crate::gateway::Exporter;
 
 /// The gate of the document's owner: the gateway may start when it is open.
 const DOCUMENT: &str = "document";
@@ -26,8 +30,14 @@ pub(super) async fn live() -> Json<Value> {
 }
 
 /// The page that Prometheus reads.
-pub(super) async fn metrics(State(registry): State<Registry>) -> Response {
-    metrics_page(&registry)
+pub(super) async fn metrics(State(page): State<Page>) -> Response {
+    metrics_page(&page)
+}
+
+/// The page of the gateway's own plugin, as it is.
+pub(super) async fn gateway(State(exporter): State<Exporter>) -> Result<Response, Error> {
+    let page = exporter.page().await.map_err(Error::NoGatewayPage)?;
+    Ok(([(CONTENT_TYPE, TEXT_FORMAT)], page).into_response())
 }
 
 /// The other gates say nothing about the document. With no gate at all, nobody has spoken yet.

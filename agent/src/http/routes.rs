@@ -2,9 +2,9 @@
 
 use agent_api::{
     PATH_CONFIG, PATH_CONFIG_DIFF, PATH_CONFIG_EXPLAIN, PATH_CONFIG_HISTORY, PATH_CONFIG_PAUSE,
-    PATH_CONFIG_ROLLBACK, PATH_CONFIG_USER, PATH_HEALTH, PATH_JOURNAL, PATH_JOURNAL_ACK, PATH_LIVEZ,
-    PATH_METRICS, PATH_READYZ, PATH_SANDBOX, PATH_SANDBOXES, PATH_SANDBOXES_EVENTS,
-    PATH_SANDBOXES_PRUNE, PATH_STARTUPZ, PATH_STATUS, WIRE_VERSION,
+    PATH_CONFIG_ROLLBACK, PATH_CONFIG_USER, PATH_HEALTH, PATH_JOURNAL, PATH_JOURNAL_ACK,
+    PATH_LIVEZ, PATH_METRICS, PATH_METRICS_GATEWAY, PATH_READYZ, PATH_SANDBOX, PATH_SANDBOXES,
+    PATH_SANDBOXES_EVENTS, PATH_SANDBOXES_PRUNE, PATH_STARTUPZ, PATH_STATUS, WIRE_VERSION,
 };
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderName, HeaderValue, header::CACHE_CONTROL};
@@ -12,8 +12,7 @@ use axum::middleware::{from_fn, map_response};
 use axum::response::Response;
 use axum::routing::{delete, get, post};
 use axum::{Extension, Router};
-use prometheus::Registry;
-use service::{Bearer, ProcessMetrics, Readiness, Role};
+use service::{Bearer, Page, Readiness, Role};
 use tokio::sync::watch;
 
 use super::decode::{BodyTime, MAX_BODY_BYTES, query};
@@ -21,6 +20,7 @@ use super::error::Error;
 use super::sandboxes::{self, Sandboxes};
 use super::{Status, change, config, health, journal, probes as probe, sandbox_events, status};
 use crate::config::Handle;
+use crate::gateway::Exporter;
 use crate::health::View;
 use crate::journal::Journal;
 use crate::sandbox::Owner;
@@ -99,17 +99,20 @@ pub(super) fn api_within(body_time: BodyTime, rooms: Rooms, bearer: &Bearer) -> 
 }
 
 /// Probes and metrics: open to everybody who reaches the socket, so nothing private is in them.
-pub(crate) fn probes(readiness: Readiness, registry: Registry) -> Router {
-    if let Err(error) = ProcessMetrics::register(&registry) {
-        tracing::warn!(%error, "the metrics page lacks the process's own figures");
-    }
+pub(crate) fn probes(readiness: Readiness, page: Page, exporter: Option<Exporter>) -> Router {
     let gates = Router::new()
         .route(PATH_STARTUPZ, get(probe::startup))
         .route(PATH_READYZ, get(probe::ready))
         .with_state(readiness);
     let metrics = Router::new()
         .route(PATH_METRICS, get(probe::metrics))
-        .with_state(registry);
+        .with_state(page);
+    let passed_on = exporter.map_or_else(Router::new, |exporter| {
+        Router::new()
+            .route(PATH_METRICS_GATEWAY, get(probe::gateway))
+            .with_state(exporter)
+    });
+    let metrics = metrics.merge(passed_on);
     let routes = gates.merge(metrics).route(PATH_LIVEZ, get(probe::live));
     refusing(routes).layer(map_response(fresh))
 }

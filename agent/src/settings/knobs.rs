@@ -103,6 +103,42 @@ pub const AGENT: &[Knob] = &[
         "/startupz /livez /readyz /metrics: no secrets, no token",
     ),
     knob(
+        "gateway-metrics",
+        "WORD",
+        "off",
+        "on: /metrics/gateway passes on the page of the gateway's plugin diagnostics-prometheus, with up to 2,048 series more",
+    ),
+    knob(
+        "plan-tokens-per-day",
+        "N",
+        "",
+        "Tokens in a day that the instance's plan allows, for alerts to compare with",
+    ),
+    knob(
+        "plan-cost-per-day",
+        "DOLLARS",
+        "",
+        "US dollars in a day that the plan allows, such as 2.50, likewise",
+    ),
+    knob(
+        "plan-memory",
+        "BYTES",
+        "",
+        "Memory that the plan allows, such as 2Gi, likewise",
+    ),
+    knob(
+        "plan-disk",
+        "BYTES",
+        "",
+        "Disk of the state that the plan allows, such as 10Gi, likewise",
+    ),
+    knob(
+        "memory-limit",
+        "BYTES",
+        "",
+        "Memory that the gateway's container may use, from the downward API [default: as its parent, what its control group says]",
+    ),
+    knob(
         "read-token-file",
         "FILE",
         "",

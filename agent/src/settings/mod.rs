@@ -286,6 +286,14 @@ pub fn bytes(text: &str) -> Result<u64, String> {
     bytes.ok_or_else(|| format!("{text:?} is no amount of bytes; write such as 512MiB or 20GiB"))
 }
 
+/// Reads an amount of US dollars.
+pub fn dollars(text: &str) -> Result<f64, String> {
+    let amount = text.parse().ok();
+    amount
+        .filter(|amount: &f64| amount.is_finite() && *amount >= 0.0)
+        .ok_or_else(|| format!("{text:?} is no amount of US dollars; write such as 2.50"))
+}
+
 /// Reads one of the words of an enum.
 pub fn word<T: clap::ValueEnum>(text: &str) -> Result<T, String> {
     T::from_str(text, true).map_err(|_| {
@@ -300,6 +308,15 @@ pub fn word<T: clap::ValueEnum>(text: &str) -> Result<T, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn dollars_are_an_amount() {
+        assert_eq!(dollars("2.50"), Ok(2.5));
+        assert_eq!(dollars("0"), Ok(0.0));
+        for text in ["", "-1", "$2", "NaN", "inf", "2,5"] {
+            assert!(dollars(text).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn bytes_have_units_of_1024() {

@@ -1,14 +1,18 @@
 //! The cheap view of a link for everybody else.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::{Notify, watch};
 
 use super::LinkState;
 use crate::event::Feed;
-use crate::{Connection, Endpoint, Error, Events, Scope, Settings, Token, connect};
+use crate::{
+    Connection, Endpoint, Error, Events, NoPage, Scope, Settings, Token, connect, exporter,
+};
 
 /// A view of a [`Link`](super::Link). Clones are cheap.
 #[derive(Debug, Clone)]
@@ -58,6 +62,16 @@ impl LinkHandle {
         let endpoint = self.endpoint.borrow().clone().ok_or(Error::Absent)?;
         let token = self.token.borrow().clone();
         connect(&endpoint, &token, scopes, &self.settings).await
+    }
+
+    /// The page of the gateway's own plugin for Prometheus, asked for with its token.
+    pub async fn exporter(&self, patience: Duration) -> Result<Bytes, NoPage> {
+        let absent = || NoPage::Unreachable {
+            source: Error::Absent,
+        };
+        let endpoint = self.endpoint().ok_or_else(absent)?;
+        let token = self.token.borrow().clone();
+        exporter::page(&endpoint, &token, patience).await
     }
 
     /// Where the gateway listens, for [`probe`](crate::probe).

@@ -4,7 +4,7 @@ use std::{io, time::Duration};
 
 use axum::{Router, routing::get};
 use prometheus::Registry;
-use service::{Drain, Listener, ListenerSettings, ProcessMetrics, metrics_page};
+use service::{Drain, Listener, ListenerSettings, Page, ProcessMetrics, metrics_page};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -207,7 +207,8 @@ async fn the_drain_itself_bounds_the_goodbye() {
 async fn the_metrics_page_is_text_0_0_4() {
     let registry = Registry::new();
     ProcessMetrics::register(&registry).unwrap();
-    let page = get(move || async move { metrics_page(&registry) });
+    let page = Page::new(registry, &[]);
+    let page = get(move || async move { metrics_page(&page) });
     let router = Router::new().route("/metrics", page);
     let served = Served::start(router, ListenerSettings::default(), None).await;
     let answer = served.ask("GET /metrics", &[]).await;

@@ -15,7 +15,7 @@ use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
 use prometheus::Registry;
 use serde::de::DeserializeOwned;
-use service::{Bearer, Drain, Readiness, TokenFiles};
+use service::{Bearer, Drain, Page, ProcessMetrics, Readiness, TokenFiles};
 use tempfile::TempDir;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -203,6 +203,7 @@ impl Stage {
             ..Settings::beneath(dir.path())
         };
         let registry = Registry::new();
+        ProcessMetrics::register(&registry).unwrap();
         let readiness = Readiness::new();
         let presence = watch::Sender::new(up());
         let gateway = Arc::new(Moody(presence.clone()));
@@ -228,11 +229,12 @@ impl Stage {
             document: handle,
             status,
             sandboxes: owner,
+            health: watch::channel(crate::health::View::unknown()).1,
             journal: journal.clone(),
         };
         Self {
             api: api_within(BODY_TIME, rooms, &Bearer::new(files, ACTOR_HEADER)),
-            probes: probes(readiness.clone(), registry),
+            probes: probes(readiness.clone(), Page::new(registry, &[]), None),
             journal,
             drain: Drain::new(Duration::from_secs(1)),
             readiness,

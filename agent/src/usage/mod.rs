@@ -1,0 +1,194 @@
+//! What the instance uses, as the gateway tells: calls, tokens, cost, webhooks, sessions, channels, memory, processor.
+//!
+//! In: the gateway's own records and totals, and the control group of a supervised one. Out: the platform's families on the
+//! page of metrics, and samples of use for whoever collects them. Names of strangers become few labels, counters go back
+//! over no restart, and what is not known is not shown. It decides nothing, and nothing of what users write passes here.
+
+mod budget;
+mod calls;
+mod channels;
+mod counters;
+mod labels;
+mod metrics;
+mod pace;
+mod passes;
+mod pod;
+mod remembered;
+mod sample;
+mod settings;
+
+use std::sync::{Arc, Weak};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use agent_api::JournalEvent;
+use openclaw::{Connection, Event, LinkHandle, Received};
+use service::Drain;
+use supervisor::Status;
+use tokio::sync::watch;
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
+
+pub use budget::room;
+pub use metrics::Metrics;
+pub use settings::{Plan, Settings};
+
+use calls::Follower;
+use counters::Book;
+use labels::Labels;
+use pace::Pace;
+use pod::Pod;
+use remembered::Remembered;
+use sample::Clock;
+
+use crate::health::View;
+
+/// Everything is done at a beat, which others share: a wakeup that is there costs nothing more.
+const BEAT: Duration = Duration::from_secs(10);
+
+/// Takes a sample of use.
+pub type Tell = Box<dyn Fn(JournalEvent) + Send + Sync>;
+
+/// The one task of this room.
+pub struct Usage {
+    link: LinkHandle,
+    pod: Option<Pod>,
+    /// Who watches the pod asks for its channels often enough for both.
+    watched: watch::Receiver<View>,
+    metrics: Metrics,
+    labels: Labels,
+    book: Book,
+    remembered: Remembered,
+    follower: Follower,
+    settings: Settings,
+    tell: Tell,
+    began: Instant,
+    /// The connection whose gateway is known.
+    met: Weak<Connection>,
+    paces: Paces,
+    samples: Clock,
+    seen: Seen,
+}
+
+/// When what is asked.
+struct Paces {
+    records: Pace,
+    totals: Pace,
+    sessions: Pace,
+    system: Pace,
+    /// How long to wait for totals that are not complete.
+    patience: Duration,
+}
+
+impl Paces {
+    fn new() -> Self {
+        let pace = |busy, idle| Pace::new(Duration::from_secs(busy), Duration::from_secs(idle));
+        Self {
+            records: pace(5, 60),
+            totals: pace(60, 600),
+            sessions: pace(15, 300),
+            system: pace(30, 30),
+            patience: passes::IMPATIENT,
+        }
+    }
+
+    fn stir(&mut self) {
+        self.records.stir();
+        self.totals.stir();
+        self.sessions.stir();
+    }
+}
+
+/// What was last seen, for samples.
+#[derive(Clone, Copy, Debug, Default)]
+struct Seen {
+    sessions: Option<u64>,
+    memory_bytes: Option<u64>,
+}
+
+impl Usage {
+    /// Reads the counters of before. `room` is how many series strangers' names may take.
+    pub fn new(
+        settings: Settings,
+        room: usize,
+        link: LinkHandle,
+        child: Option<watch::Receiver<Status>>,
+        watched: watch::Receiver<View>,
+        metrics: Metrics,
+        tell: Tell,
+    ) -> Self {
+        let remembered = Remembered::new(&settings.state);
+        let mut labels = Labels::new(room);
+        let label = |model: &counters::Model| labels.model(&model.provider, &model.model);
+        let book = Book::restored(remembered.read(), label);
+        metrics.used(&book.totals);
+        metrics.memory_limit(settings.memory_limit);
+        for (resource, limit) in settings.plan.limits() {
+            metrics.plan(resource, limit);
+        }
+        Self {
+            link,
+            pod: child.map(Pod::new),
+            watched,
+            metrics,
+            labels,
+            book,
+            remembered,
+            follower: Follower::default(),
+            settings,
+            tell,
+            began: Instant::now(),
+            met: Weak::new(),
+            paces: Paces::new(),
+            samples: Clock::default(),
+            seen: Seen::default(),
+        }
+    }
+
+    /// Follows the gateway until the drain.
+    pub async fn run(mut self, drain: Drain) {
+        let mut events = self.link.events();
+        let mut beat = beat();
+        loop {
+            tokio::select! {
+                () = drain.signalled() => break,
+                received = events.next() => match received {
+                    Some(received) => self.note(received),
+                    None => break,
+                },
+                Ok(()) = self.watched.changed() => self.show_channels(),
+                _ = beat.tick() => tokio::select! {
+                    () = drain.signalled() => break,
+                    () = self.pass() => {}
+                },
+            }
+        }
+        if self.book.has_news() {
+            self.sample();
+        }
+    }
+
+    /// What the channels are: those that should be up, and whether they are.
+    fn show_channels(&mut self) {
+        let channels = Arc::clone(&self.watched.borrow_and_update().channels);
+        let up = channels::up(&channels, &mut self.labels);
+        self.metrics.channels(&up);
+    }
+
+    fn note(&mut self, received: Received) {
+        match received {
+            Received::Event(Event::Activity) | Received::Lagged(_) => self.paces.stir(),
+            Received::Event(_) => {}
+        }
+    }
+}
+
+/// Every ten seconds of the clock on the wall: so do others without a word between them.
+fn beat() -> Interval {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let into = now.unwrap_or_default().as_millis() % BEAT.as_millis();
+    let rest = BEAT.saturating_sub(Duration::from_millis(
+        u64::try_from(into).unwrap_or_default(),
+    ));
+    let mut beat = interval_at(Instant::now() + rest, BEAT);
+    beat.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    beat
+}
