@@ -31,8 +31,6 @@ const STATUS: u32 = 30;
 pub(super) struct Question {
     /// The connection stands.
     pub up: bool,
-    /// It takes no new work.
-    pub suspended: bool,
     /// Counts from the begin of its life.
     pub round: u32,
     /// We are not its parent: only its own word tells of its memory.

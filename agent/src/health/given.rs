@@ -1,7 +1,6 @@
 //! The cures of late: each told when it is given, and when it is known what came of it.
 
 use std::collections::VecDeque;
-use std::time::Duration;
 
 use ::health::cure::{Prescription, Report};
 use agent_api::JournalEvent;
@@ -23,17 +22,11 @@ pub(super) struct Cures {
 
 impl Cures {
     /// One is given, or would have been.
-    pub(super) fn give(
-        &mut self,
-        prescription: &Prescription,
-        now: Duration,
-        observed: bool,
-    ) -> Given {
+    pub(super) fn give(&mut self, prescription: &Prescription, observed: bool) -> Given {
         let given = Given {
             cure: prescription.cure.clone(),
             cause: prescription.cause.clone(),
             at: Timestamp::now(),
-            given: now,
             reason: prescription.reason.clone(),
             outcome: None,
             observed,

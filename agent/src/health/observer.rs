@@ -289,7 +289,6 @@ impl Observer {
     fn ask(&mut self) {
         let question = Question {
             up: self.heard.is_up(),
-            suspended: self.heard.is_suspended(),
             round: self.round,
             beside: self.parts.child.is_none(),
             runs: !self.view.borrow().causes.is_empty(),
@@ -478,7 +477,7 @@ impl Observer {
         }
         match self.book.next(causes, situation, now) {
             Decision::Do(prescription) => {
-                self.prescribed(&prescription, now, false);
+                self.prescribed(&prescription, false);
                 if matches!(
                     prescription.cure,
                     Cure::RestartGateway | Cure::RestartInside
@@ -495,13 +494,13 @@ impl Observer {
                     (prescription.cause, given)
                 }));
             }
-            Decision::Observe(prescription) => self.prescribed(&prescription, now, true),
+            Decision::Observe(prescription) => self.prescribed(&prescription, true),
             Decision::Wait { .. } | Decision::Exhausted { .. } | Decision::Nothing => {}
         }
     }
 
-    fn prescribed(&mut self, prescription: &Prescription, now: Duration, observed: bool) {
-        let given = self.cures.give(prescription, now, observed);
+    fn prescribed(&mut self, prescription: &Prescription, observed: bool) {
+        let given = self.cures.give(prescription, observed);
         given::tell(&given, "", &self.parts.metrics, &self.parts.journal);
     }
 

@@ -62,8 +62,6 @@ pub struct Given {
     pub cause: Key,
     /// When.
     pub at: Timestamp,
-    /// When, since the agent's start.
-    pub given: Duration,
     /// Why, for people.
     pub reason: String,
     /// What came of it; nothing while that is not known.
@@ -74,11 +72,7 @@ pub struct Given {
 
 impl View {
     /// A pod of which nothing is known.
-    pub fn unknown() -> Self {
-        Self::new(Mode::Act)
-    }
-
-    pub(super) fn new(mode: Mode) -> Self {
+    pub fn new(mode: Mode) -> Self {
         Self {
             at: Duration::ZERO,
             now: Timestamp::now(),

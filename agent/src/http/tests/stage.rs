@@ -229,7 +229,7 @@ impl Stage {
             document: handle,
             status,
             sandboxes: owner,
-            health: watch::channel(crate::health::View::unknown()).1,
+            health: watch::channel(crate::health::View::new(Default::default())).1,
             journal: journal.clone(),
         };
         Self {
