@@ -1,6 +1,5 @@
 //! `journal`: what happened, numbered; for people as lines, for programs as lines of JSON.
 
-use std::io::{self, Write};
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -9,6 +8,7 @@ use agent_api::{
     JournalResponse, Outcome, PATH_JOURNAL, PATH_JOURNAL_ACK, Verdict,
 };
 use clap::ArgMatches;
+use serde_json::json;
 
 use super::agent::Agent;
 use super::answer::{self, Answer, Reader};
@@ -96,12 +96,9 @@ fn tell(agent: &Agent, page: &JournalResponse, told: &Told) -> Result<Reader, Er
         return Ok(Reader::There);
     }
     let text: Vec<u8> = match told.json {
-        true => page.entries.iter().flat_map(screen::line).collect(),
+        true => json(page),
         false => lines(page, told.paint).into_bytes(),
     };
-    if let Some(gap) = page.gap.as_ref().filter(|_| told.json) {
-        let _ = writeln!(io::stderr(), "missing: {}", missing(gap));
-    }
     let reader = answer::print(&text)?;
     if told.ack && reader == Reader::There {
         let request = JournalAckRequest {
@@ -110,6 +107,15 @@ fn tell(agent: &Agent, page: &JournalResponse, told: &Told) -> Result<Reader, Er
         let _: JournalAckResponse = agent.change(PATH_JOURNAL_ACK, &request)?;
     }
     Ok(reader)
+}
+
+/// A line for what is missing, and one for each entry.
+fn json(page: &JournalResponse) -> Vec<u8> {
+    let gap = page.gap.iter().map(|gap| json!({ "gap": gap }));
+    let entries = page.entries.iter().map(|entry| json!(entry));
+    gap.chain(entries)
+        .flat_map(|line| screen::line(&line))
+        .collect()
 }
 
 fn lines(page: &JournalResponse, paint: Paint) -> String {
@@ -125,7 +131,8 @@ fn missing(gap: &JournalGap) -> String {
         JournalGap::Numbers { from, to } if from == to => format!("{from} is gone for good"),
         JournalGap::Numbers { from, to } => format!("{from} to {to} are gone for good"),
         JournalGap::Unknown => {
-            "what came before is not known: the volume may have been put back from a copy".to_owned()
+            "what came before is not known: the volume may have been put back from a copy"
+                .to_owned()
         }
     }
 }
@@ -178,7 +185,6 @@ fn mood(event: &JournalEvent) -> Mood {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     fn entry(number: u64, event: serde_json::Value) -> JournalEntry {
         JournalEntry {
@@ -198,6 +204,13 @@ mod tests {
 2026-11-24 08:12:24      43  the gateway ended: oom, signal 9: killed by the kernel: its control group was out of memory (limit 2 GiB)
 ";
         assert_eq!(shown, expected);
+        let shown = String::from_utf8(json(&sample)).unwrap();
+        let shown: Vec<&str> = shown.lines().collect();
+        assert_eq!(shown[0], r#"{"gap":{"kind":"numbers","from":42,"to":42}}"#);
+        assert!(
+            shown.len() == 2 && shown[1].contains(r#""number":43"#),
+            "{shown:?}"
+        );
     }
 
     #[test]
@@ -221,12 +234,12 @@ mod tests {
                 "restart of the channel account telegram/default: it did not help (not connected)",
             ),
             (
-                json!({"kind": "config", "outcome": "rolled_back", "generation": 4, "problems": 2}),
+                json!({"kind": "config", "outcome": {"kind": "rolled_back"}, "generation": 4, "problems": 2}),
                 "document 4: undone, 2 problem(s)",
             ),
             (
-                json!({"kind": "removal", "removal": {"kind": "container", "name": "sbx", "reason": "idle", "outcome": {"kind": "removed"}, "freed_bytes": 1024}}),
-                "removed the sandbox sbx (idle), 1.0 KiB freed",
+                json!({"kind": "removal", "removal": {"kind": "container", "name": "sbx", "reason": "idle", "outcome": {"kind": "removed"}, "bytes_freed": 1024}}),
+                "sandbox sbx: removed (idle), 1.0 KiB freed",
             ),
             (
                 json!({"kind": "usage", "models": [{"provider": "p", "model": "m", "input_tokens": 3, "output_tokens": 4, "cost_usd": 0.5}], "sessions": 2}),
@@ -263,6 +276,9 @@ mod tests {
         assert_eq!(path(&query), "/v1/journal?after=a1%3A9%26b&limit=2");
         let said = missing(&JournalGap::Unknown);
         assert!(said.contains("put back"), "{said}");
-        assert_eq!(missing(&JournalGap::Numbers { from: 3, to: 7 }), "3 to 7 are gone for good");
+        assert_eq!(
+            missing(&JournalGap::Numbers { from: 3, to: 7 }),
+            "3 to 7 are gone for good"
+        );
     }
 }

@@ -82,7 +82,7 @@ fn wrapped(text: &str, room: Option<usize>) -> Vec<String> {
         if used > 0 && used + 1 + shown(word) > room {
             lines.push(std::mem::take(&mut line));
             used = 0;
-        } else if at > 0 {
+        } else if at > 0 && (used > 0 || lines.is_empty()) {
             line.push(' ');
             used += 1;
         }

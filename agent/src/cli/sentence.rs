@@ -1,7 +1,8 @@
 //! What happened, in sentences for people. The words of strangers in them are made harmless.
 
 use agent_api::{
-    CauseView, CureKind, CureOutcome, DeathCause, DeathView, JournalEvent, RemovalKind, RemovalOutcome, RemovalView, UsageSample,
+    CauseView, CureKind, CureOutcome, DeathCause, DeathView, JournalEvent, RemovalKind,
+    RemovalOutcome, RemovalView, UsageSample,
 };
 
 use super::figures::{amount, word, words};
@@ -155,7 +156,7 @@ fn removal(view: &RemovalView) -> String {
         RemovalOutcome::Failed { why } => format!("could not be removed, {}", plain(why)),
         RemovalOutcome::Unknown => "in a state that this version does not know".to_owned(),
     };
-    let freed = freed(view.freed_bytes);
+    let freed = freed(view.bytes_freed.unwrap_or(0));
     format!("{what} {name}: {became} ({}){freed}", words(&view.reason))
 }
 

@@ -87,10 +87,15 @@ fn follows(line: &str, name: &str, end: usize) -> Option<Range<usize>> {
     (value.len() >= SHORTEST && !prose).then_some(value)
 }
 
+/// Up to a sign that no credential has. What is blanked already belongs to it.
 fn word_length(text: &str) -> usize {
-    let stop =
-        |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | ',' | ';' | ')' | '}' | ']' | '&');
-    text.find(stop).unwrap_or(text.len())
+    let blanked = match text.starts_with(REDACTED) {
+        true => REDACTED.len(),
+        false => 0,
+    };
+    let stop = |c: char| c.is_whitespace() || "\"',;)}]&".contains(c);
+    let rest = &text[blanked..];
+    blanked + rest.find(stop).unwrap_or(rest.len())
 }
 
 #[cfg(test)]
@@ -113,6 +118,7 @@ mod tests {
             ("Authorization: Digest a=b, c", "Authorization: [redacted]"),
             ("sent Bearer aB3xyz; done", "sent Bearer [redacted]; done"),
             ("basic dXNlcjpwYXNz", "basic [redacted]"),
+            ("token=[redacted]x, y", "token=[redacted], y"),
             ("token=a token=b", "token=[redacted] token=[redacted]"),
         ] {
             assert_eq!(blank(line), expected);

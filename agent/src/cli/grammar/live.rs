@@ -60,8 +60,8 @@ pub(super) const VERBS: &[Verb] = &[
     Verb {
         name: "journal",
         about: "Print what happened: starts, deaths, cures, changes, removals, usage; each with its number",
-        long: "Everything that is kept, or what comes after a number or a cursor. With --json each entry is a line, and what is \
-               gone for good is told on stderr. A reader that collects them says --ack: what was printed may then be \
+        long: "Everything that is kept, or what comes after a number or a cursor. With --json each entry is a line, and \
+               numbers that are gone for good are a line with `gap`. A reader that collects them says --ack: what was printed may then be \
                forgotten by the agent; that takes a token that may operate.",
         examples: "  \
   pilotfish-agent journal --settings /etc/pilotfish.json5
