@@ -26,6 +26,6 @@ pub use line_reader::{FoundLine, LineReader, Snapshot};
 pub use lines::{Line, Lines, Sink};
 pub use mounted::{Found, read_mounted_dir, read_mounted_file};
 pub use owner::Owner;
-pub use read::read_regular;
+pub use read::{read_regular, read_tail};
 pub use records::Records;
 pub use write::{Target, Written};

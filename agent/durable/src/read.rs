@@ -1,5 +1,5 @@
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
@@ -17,6 +17,22 @@ use crate::{Error, open};
 pub fn read_regular(path: &Path, max: u64) -> Result<Vec<u8>, Error> {
     let (file, stat) = open::regular(AT_FDCWD, path, OFlag::O_RDONLY, path)?;
     bounded(file, &stat, max, path)
+}
+
+/// Reads the end of a regular file: its last `max` bytes, or all where it is shorter. Opened as [`read_regular`] does.
+///
+/// # Errors
+/// As [`read_regular`], but for a size.
+pub fn read_tail(path: &Path, max: u64) -> Result<Vec<u8>, Error> {
+    let (mut file, stat) = open::regular(AT_FDCWD, path, OFlag::O_RDONLY, path)?;
+    let size = u64::try_from(stat.st_size).unwrap_or(0);
+    file.seek(SeekFrom::Start(size.saturating_sub(max)))
+        .map_err(Error::io("read", path))?;
+    let mut bytes = Vec::new();
+    file.take(max)
+        .read_to_end(&mut bytes)
+        .map_err(Error::io("read", path))?;
+    Ok(bytes)
 }
 
 /// Reads an open regular file, never more than `max` + 1 bytes, even while it grows.

@@ -61,6 +61,15 @@ impl Agent {
         self.ask(Method::GET, path, Bytes::new(), token, "read-token-file")
     }
 
+    /// Asks to see something that an older agent does not have.
+    pub(super) fn get_if_known<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, Error> {
+        match self.get(path) {
+            Ok(answer) => Ok(Some(answer)),
+            Err(error) if error.is_too_old() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Asks what would be, which changes nothing.
     pub(super) fn try_out<B: Serialize, T: DeserializeOwned>(
         &self,
@@ -84,6 +93,28 @@ impl Agent {
             self.operate.as_ref(),
             "operate-token-file",
         )
+    }
+
+    /// A page of text that takes no token, such as that of the probes at `HOST:PORT`.
+    pub(super) fn page(address: &str, path: &str) -> Result<String, Error> {
+        let agent = Self {
+            url: format!("http://{address}").parse().unwrap_or_default(),
+            read: None,
+            operate: None,
+            tls: None,
+            actor: String::new(),
+        };
+        let request = Request::builder().uri(path).header("host", address);
+        let request = request
+            .body(Full::new(Bytes::new()))
+            .map_err(|error| agent.broken(error))?;
+        match agent.exchanged(request)? {
+            (StatusCode::OK, body) => Ok(String::from_utf8_lossy(&body).into_owned()),
+            (status, _) => Err(Error::NoPage {
+                url: agent.name(),
+                status,
+            }),
+        }
     }
 
     fn ask<T: DeserializeOwned>(
@@ -113,16 +144,20 @@ impl Agent {
             .header(ACTOR_HEADER, self.actor.as_str())
             .body(Full::new(body))
             .map_err(|error| self.broken(error))?;
+        let (status, body) = self.exchanged(request)?;
+        self.read_answer(status, &body, file)
+    }
+
+    fn exchanged(&self, request: Request<Full<Bytes>>) -> Result<(StatusCode, Bytes), Error> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(|error| self.broken(error))?;
         let asked = runtime.block_on(async { timeout(ANSWER, self.exchange(request)).await });
-        let (status, body) = asked.map_err(|_| Error::Late {
+        asked.map_err(|_| Error::Late {
             url: self.name(),
             after: ANSWER,
-        })??;
-        self.read_answer(status, &body, file)
+        })?
     }
 
     async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<(StatusCode, Bytes), Error> {

@@ -1,8 +1,11 @@
-//! The words of the command line and their help: built from the table of knobs.
+//! The words of the command line and their help: built from the tables of verbs and of knobs.
+
+mod documents;
+mod live;
 
 use std::ffi::OsString;
 
-use clap::{Arg, ArgAction, Command, value_parser};
+use clap::{Arg, ArgAction, Command};
 
 use super::knobs::ALL;
 use crate::settings::Knob;
@@ -11,7 +14,8 @@ const EXIT_CODES: &str = "\
 Exit codes:
   0  done
   1  refused: the layers have problems, the change was refused or undone, there is no such
-     key or generation, something could not be removed, what was to be told cannot be written
+     key or generation, something could not be removed, what was to be told cannot be written;
+     status: the pod is degraded or failing; restart: it did not come up in time
   2  mistakes in words, environment or settings file; all are listed
   3  the agent or the state directory cannot be reached or used";
 
@@ -52,44 +56,6 @@ impl Knobs {
     }
 }
 
-const CHECKED: &[&str] = &[
-    "layer",
-    "locks",
-    "state",
-    "listen",
-    "read-token-file",
-    "operate-token-file",
-    "tls-dir",
-];
-const PLACED: &[&str] = &[
-    "layer",
-    "locks",
-    "out",
-    "state",
-    "listen",
-    "read-token-file",
-    "operate-token-file",
-    "tls-dir",
-];
-const REMEMBERED: &[&str] = &[
-    "state",
-    "listen",
-    "read-token-file",
-    "operate-token-file",
-    "tls-dir",
-];
-const WRITTEN: &[&str] = &[
-    "layer",
-    "locks",
-    "out",
-    "state",
-    "document-mode",
-    "document-owner",
-    "listen",
-    "read-token-file",
-    "operate-token-file",
-    "tls-dir",
-];
 const CALL: &[&str] = &["listen", "read-token-file", "operate-token-file", "tls-dir"];
 
 /// The whole grammar.
@@ -110,9 +76,25 @@ Examples:
         .subcommand_required(true)
         .arg_required_else_help(true)
         .after_help(format!("{examples}\n\n{RULES}\n\n{EXIT_CODES}"));
-    VERBS
-        .iter()
-        .fold(root, |root, verb| root.subcommand(subcommand(verb)))
+    verbs().fold(root, |root, verb| root.subcommand(subcommand(verb)))
+}
+
+/// Every command, as the help lists them.
+fn verbs() -> impl Iterator<Item = &'static Verb> {
+    documents::VERBS.iter().chain(live::VERBS)
+}
+
+/// A word that is there or not.
+fn switch(name: &'static str, help: &'static str) -> Arg {
+    Arg::new(name)
+        .long(name)
+        .action(ArgAction::SetTrue)
+        .help(help)
+}
+
+/// No words of its own.
+fn none(command: Command) -> Command {
+    command
 }
 
 /// The words with a value that begins with a minus joined to its knob: `--sandbox-idle -5s` is a mistake in the value of
@@ -223,159 +205,6 @@ fn agent() -> [Arg; 2] {
     ]
 }
 
-fn generation(text: &str) -> Result<u64, &'static str> {
-    text.parse()
-        .map_err(|_| "a generation is a whole number, such as 12")
-}
-
-fn none(command: Command) -> Command {
-    command
-}
-
-const VERBS: &[Verb] = &[
-    Verb {
-        name: "run",
-        about: "Live beside a gateway, or as its parent, and own its document",
-        long: "Watches the layers, writes the document, has the gateway prove every change, and undoes what does not hold. \
-               With -- COMMAND the gateway is started as a child: reaped, drained, restarted with back-off.",
-        examples: "  \
-  # The sidecar.
-  pilotfish-agent run --layer base=/layers/base --layer user=/layers/user --locks /layers/locks.json5 \\
-      --state /state --out /doc/openclaw.json
-
-  # The supervisor: the gateway is our child and another user.
-  pilotfish-agent run --settings /etc/pilotfish.json5 --child-user 1000:1000 -- openclaw gateway",
-        knobs: Knobs::All,
-        words: |command| {
-            let child = Arg::new("command").value_name("COMMAND").num_args(0..).last(true).value_parser(value_parser!(std::ffi::OsString));
-            command.arg(child.help("The gateway, started as our child"))
-        },
-    },
-    Verb {
-        name: "merge",
-        about: "Write the document once, and end: the init container",
-        long: "A layer that cannot be taken falls back to its last good content in --state, with a warning; without one \
-               everything is refused and all problems are listed. The same bytes are not written again.",
-        examples: "  \
-  # Before the gateway starts.
-  pilotfish-agent merge --layer base=/layers/base --layer user=/layers/user --locks /layers/locks.json5 \\
-      --state /state --secrets /secrets --secrets-out /run/secrets.json --out /doc/openclaw.json
-
-  # To look at.
-  pilotfish-agent merge --layer base=./base --layer user=./user.json5 --out -",
-        knobs: Knobs::These(&["layer", "locks", "out", "state", "secrets", "secrets-out", "document-mode", "document-owner", "gateway-version"]),
-        words: |command| {
-            let strict = Arg::new("strict").long("strict").action(ArgAction::SetTrue);
-            command.arg(strict.help("Refuse instead of falling back: exit 1, nothing is written"))
-        },
-    },
-    Verb {
-        name: "check",
-        about: "List every problem of the layers, each with its place and its cure",
-        long: "Where an agent owns the state directory it is asked, and with it its gateway.",
-        examples: "  \
-  # In a pipeline, before a layer is published.
-  pilotfish-agent check --layer base=./base --layer user=./user.json5 --locks ./locks.json5
-
-  # With the running gateway's opinion.
-  pilotfish-agent check --agent http://127.0.0.1:18780 --token-file /tokens/read",
-        knobs: Knobs::These(CHECKED),
-        words: none,
-    },
-    Verb {
-        name: "diff",
-        about: "Show what the layers would change in the document in place",
-        long: "One line for each key: old and new value, the place it comes from, and what the gateway does about it: hot, \
-               restart, none, or unchecked where no gateway was asked.",
-        examples: "  pilotfish-agent diff --settings /etc/pilotfish.json5",
-        knobs: Knobs::These(PLACED),
-        words: none,
-    },
-    Verb {
-        name: "explain",
-        about: "Tell who set a key, what that hid, what was refused, and what locks it",
-        long: "A key with keys below it lists them.",
-        examples: "  \
-  pilotfish-agent explain gateway.bind --settings /etc/pilotfish.json5
-  pilotfish-agent explain 'plugins.entries[\"my.plugin\"]' --settings /etc/pilotfish.json5",
-        knobs: Knobs::These(PLACED),
-        words: |command| command.arg(Arg::new("key").value_name("KEY").required(true).help("Path with dots; a name with a dot of its own is written [\"a.b\"]")),
-    },
-    Verb {
-        name: "history",
-        about: "List the documents that were written, newest first",
-        long: "The agent keeps the newest 50 with the layers that they were made of.",
-        examples: "  pilotfish-agent history --state /state",
-        knobs: Knobs::These(REMEMBERED),
-        words: none,
-    },
-    Verb {
-        name: "rollback",
-        about: "Bring the layers of an older generation back, merged anew under the policy in force",
-        long: "A layer of the operator stays at its older content until its files change again. The history goes on: a \
-               rollback is a new generation.",
-        examples: "  pilotfish-agent rollback 12 --settings /etc/pilotfish.json5",
-        knobs: Knobs::These(WRITTEN),
-        words: |command| command.arg(Arg::new("generation").value_name("N").required(true).value_parser(generation).help("A generation of the history")),
-    },
-    Verb {
-        name: "pause",
-        about: "Have the agent leave the document alone for a while, so that a human can edit it",
-        long: "The pause ends by itself; what is in the document then is put back.",
-        examples: "  \
-  pilotfish-agent pause 15m --settings /etc/pilotfish.json5
-  pilotfish-agent pause off --settings /etc/pilotfish.json5",
-        knobs: Knobs::These(REMEMBERED),
-        words: |command| command.arg(Arg::new("duration").value_name("DURATION|off").required(true).help("Such as 15m; 24h at most")),
-    },
-    Verb {
-        name: "sandboxes",
-        about: "List the sandboxes of the gateway, and how their daemon is",
-        long: "LIVE says why a sandbox is removed by no rule. With --watch the list is shown anew every 2 s until it is \
-               interrupted; with --json too, as one line of JSON each time. Only a running agent knows: without --agent the \
-               one at --listen is asked.",
-        examples: "  \
-  pilotfish-agent sandboxes --settings /etc/pilotfish.json5
-  pilotfish-agent sandboxes --measure --json --agent http://127.0.0.1:18780 --token-file /tokens/read
-  pilotfish-agent sandboxes --watch --settings /etc/pilotfish.json5",
-        knobs: Knobs::These(CALL),
-        words: |command| {
-            let word = |name: &'static str| Arg::new(name).long(name).action(ArgAction::SetTrue);
-            command
-                .arg(word("watch").help("Show the list anew every 2 s"))
-                .arg(word("measure").help("Measure first what each running sandbox uses"))
-        },
-    },
-    Verb {
-        name: "prune",
-        about: "Remove what the limits say from the sandbox daemon, now",
-        long: "With --dry-run the decisions are shown and nothing is removed: exactly those that a pass at this moment would \
-               carry out. A live sandbox is never among them. Both take a token that may operate. Exit code 1 when \
-               something could not be removed.",
-        examples: "  \
-  # What would go, and why.
-  pilotfish-agent prune --dry-run --settings /etc/pilotfish.json5
-
-  # Also sandboxes that were made from an older configuration.
-  pilotfish-agent prune --stale --settings /etc/pilotfish.json5",
-        knobs: Knobs::These(CALL),
-        words: |command| {
-            let word = |name: &'static str| Arg::new(name).long(name).action(ArgAction::SetTrue);
-            command
-                .arg(word("dry-run").help("Only show what would be removed"))
-                .arg(word("stale").help("Also remove sandboxes of another configuration than the newest of their scope"))
-        },
-    },
-    Verb {
-        name: "version",
-        about: "Tell the version, and the version of the wire",
-        long: "The same as --version.",
-        examples: "  pilotfish-agent version --json",
-        knobs: Knobs::None,
-        words: none,
-    },
-];
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -383,7 +212,7 @@ mod tests {
     #[test]
     fn the_grammar_is_sound_and_every_help_has_examples_and_exit_codes() {
         command().debug_assert();
-        for verb in VERBS {
+        for verb in verbs() {
             let mut root = command();
             let help = root
                 .find_subcommand_mut(verb.name)

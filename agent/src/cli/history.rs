@@ -5,6 +5,7 @@ use clap::ArgMatches;
 
 use super::answer::Answer;
 use super::error::Error;
+use super::figures::moment;
 use super::paint::{Paint, plain};
 use super::table::table;
 use super::way::{State, Way};
@@ -39,17 +40,9 @@ fn row(entry: &HistoryEntry, paint: Paint) -> Vec<String> {
         .restores
         .map(|number| format!(" (restores {number})"))
         .unwrap_or_default();
-    // Seconds are enough for people.
-    let when = entry
-        .at
-        .split('.')
-        .next()
-        .unwrap_or_default()
-        .trim_end_matches('Z')
-        .replace('T', " ");
     vec![
         format!("{}{restores}", entry.generation),
-        plain(&when),
+        moment(&entry.at),
         plain(&entry.actor),
         outcome(entry, paint),
         changed(&entry.changed),

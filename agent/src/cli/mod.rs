@@ -4,18 +4,25 @@
 //! exit code that is documented. A command works on files alone; where an agent owns the state
 //! directory it goes through that agent. Nothing here decides anything about documents.
 
+mod activity;
 mod agent;
 mod answer;
+mod bar;
 mod change;
 mod check;
 mod diff;
+mod dump;
 mod error;
 mod explain;
+mod figures;
 mod grammar;
 mod history;
+mod journal;
 mod knobs;
+mod life;
 mod merge;
 mod nearest;
+mod page;
 mod paint;
 mod pinned;
 mod problems;
@@ -23,7 +30,10 @@ mod prune;
 mod run;
 mod sandbox_knobs;
 mod sandboxes;
+mod screen;
+mod sentence;
 mod state;
+mod status;
 mod supervise;
 mod table;
 mod usage_knobs;
@@ -84,6 +94,13 @@ fn command(name: &str, matches: &ArgMatches) -> Result<Answer, Error> {
         "history" => history::history(matches, paint),
         "rollback" => change::rollback(matches),
         "pause" => change::pause(matches),
+        "status" => status::status(matches, paint),
+        "activity" => activity::activity(matches, paint),
+        "journal" => journal::journal(matches, paint),
+        "restart" => life::restart(matches, paint),
+        "suspend" => life::suspend(matches, paint),
+        "resume" => life::resume(matches),
+        "support-dump" => dump::dump(matches),
         "sandboxes" => sandboxes::sandboxes(matches, paint),
         "prune" => prune::prune(matches, paint),
         _ => Ok(answer::version(paint)),

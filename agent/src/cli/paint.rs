@@ -61,13 +61,18 @@ impl Paint {
 pub(super) fn plain(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     for character in text.chars() {
-        if character.is_control() {
+        if character.is_control() || turns(character) {
             line.extend(character.escape_default());
         } else {
             line.push(character);
         }
     }
     line
+}
+
+/// Whether it makes a terminal show what follows in another order than it stands there.
+fn turns(character: char) -> bool {
+    matches!(character, '\u{200e}' | '\u{200f}' | '\u{061c}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}')
 }
 
 #[cfg(test)]
@@ -83,5 +88,6 @@ mod tests {
     #[test]
     fn a_stranger_neither_paints_nor_begins_lines() {
         assert_eq!(plain("a\x1b[2J\nb\u{85}ü"), "a\\u{1b}[2J\\nb\\u{85}ü");
+        assert_eq!(plain("a\u{202e}b"), "a\\u{202e}b", "nor turns them around");
     }
 }

@@ -8,8 +8,8 @@ use clap::ArgMatches;
 
 use super::answer::Answer;
 use super::error::Error;
+use super::figures::{amount, word};
 use super::paint::{Paint, plain};
-use super::sandboxes::{amount, word};
 use super::table::table;
 use super::way;
 

@@ -1,9 +1,5 @@
 //! `sandboxes`: what there is, how old it is, and why it lives.
 
-use std::io::{self, IsTerminal};
-use std::thread::sleep;
-use std::time::Duration;
-
 use agent_api::{
     DaemonState, DaemonView, DiskStep, DiskView, ImageState, ImageView, LiveView, PATH_SANDBOXES,
     SandboxKind, SandboxState, SandboxView, SandboxesResponse,
@@ -11,18 +7,12 @@ use agent_api::{
 use clap::ArgMatches;
 use jiff::Timestamp;
 
-use super::agent::Agent;
-use super::answer::{self, Answer, Reader};
+use super::answer::Answer;
 use super::error::Error;
+use super::figures::{age, amount, short, word};
 use super::paint::{Paint, plain};
 use super::table::table;
-use super::way;
-
-/// The time between two looks.
-const EVERY: Duration = Duration::from_secs(2);
-
-/// Puts the cursor home and clears what is below.
-const HOME: &str = "\x1b[H\x1b[J";
+use super::{screen, way};
 
 /// Lists the sandboxes, once or until somebody ends it.
 pub(super) fn sandboxes(matches: &ArgMatches, paint: Paint) -> Result<Answer, Error> {
@@ -31,40 +21,13 @@ pub(super) fn sandboxes(matches: &ArgMatches, paint: Paint) -> Result<Answer, Er
         true => format!("{PATH_SANDBOXES}?measure=true"),
         false => PATH_SANDBOXES.to_owned(),
     };
+    let look = || Ok(agent.get::<SandboxesResponse>(&path)?);
+    let text = |answer: &SandboxesResponse| text(answer, Timestamp::now(), paint);
     if matches.get_flag("watch") {
-        return watch(&agent, &path, matches.get_flag("json"), paint);
+        return screen::watch(matches.get_flag("json"), look, text);
     }
-    let answer: SandboxesResponse = agent.get(&path)?;
-    let text = text(&answer, Timestamp::now(), paint);
-    Ok(Answer::new(text, &answer))
-}
-
-/// A reader that went away ends it; output that is lost, or an agent that went away is an error.
-fn watch(agent: &Agent, path: &str, json: bool, paint: Paint) -> Result<Answer, Error> {
-    loop {
-        let answer: SandboxesResponse = agent.get(path)?;
-        let shown = match json {
-            true => line(&answer),
-            false => screen(&text(&answer, Timestamp::now(), paint)),
-        };
-        if answer::print(&shown)? == Reader::Gone {
-            return Ok(Answer::default());
-        }
-        sleep(EVERY);
-    }
-}
-
-fn line(answer: &SandboxesResponse) -> Vec<u8> {
-    let mut line = serde_json::to_vec(answer).unwrap_or_default();
-    line.push(b'\n');
-    line
-}
-
-fn screen(text: &str) -> Vec<u8> {
-    match io::stdout().is_terminal() {
-        true => format!("{HOME}{text}").into_bytes(),
-        false => format!("{text}\n").into_bytes(),
-    }
+    let answer = look()?;
+    Ok(Answer::new(text(&answer), &answer))
 }
 
 fn text(answer: &SandboxesResponse, now: Timestamp, paint: Paint) -> String {
@@ -158,12 +121,6 @@ fn row(view: &SandboxView, now: Timestamp, paint: Paint) -> Vec<String> {
     ]
 }
 
-/// A word of the wire as it is there.
-pub(super) fn word(word: &impl serde::Serialize) -> String {
-    let value = serde_json::to_value(word).unwrap_or_default();
-    value.as_str().unwrap_or("unknown").to_owned()
-}
-
 fn state(state: SandboxState, paint: Paint) -> String {
     match state {
         SandboxState::Running => paint.good("running"),
@@ -179,38 +136,6 @@ fn live(live: &LiveView) -> String {
         LiveView::Recent { ago_seconds } => format!("active {} ago", short(*ago_seconds)),
         LiveView::Creating => "just made".to_owned(),
         LiveView::Unknown => "yes".to_owned(),
-    }
-}
-
-fn age(at: &str, now: Timestamp) -> String {
-    let Ok(at) = at.parse::<Timestamp>() else {
-        return "unknown".to_owned();
-    };
-    short(u64::try_from(now.as_second() - at.as_second()).unwrap_or(0))
-}
-
-/// A length of time in its two largest units.
-fn short(seconds: u64) -> String {
-    let (days, hours) = (seconds / 86_400, seconds / 3600 % 24);
-    let (minutes, rest) = (seconds / 60 % 60, seconds % 60);
-    match (days, hours, minutes) {
-        (0, 0, 0) => format!("{rest}s"),
-        (0, 0, _) => format!("{minutes}m{rest}s"),
-        (0, ..) => format!("{hours}h{minutes}m"),
-        _ => format!("{days}d{hours}h"),
-    }
-}
-
-/// An amount of bytes in the largest unit that leaves a number above one.
-pub(super) fn amount(bytes: u64) -> String {
-    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
-    let place = UNITS.len() - 1;
-    let unit = (0..place).find(|unit| bytes >> (10 * (unit + 1)) == 0);
-    let unit = unit.unwrap_or(place);
-    let tenths = (u128::from(bytes) * 10) >> (10 * unit);
-    match unit {
-        0 => format!("{bytes} B"),
-        _ => format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit]),
     }
 }
 
@@ -262,20 +187,5 @@ mod tests {
             !shown.contains('\x1b') && shown.contains("b\\nc"),
             "{shown}"
         );
-    }
-
-    #[test]
-    fn times_and_amounts_are_short() {
-        for (seconds, expected) in [(0, "0s"), (61, "1m1s"), (3_600, "1h0m"), (90_000, "1d1h")] {
-            assert_eq!(short(seconds), expected);
-        }
-        for (bytes, expected) in [
-            (1023, "1023 B"),
-            (1536, "1.5 KiB"),
-            (1 << 30, "1.0 GiB"),
-            (u64::MAX, "16777215.9 TiB"),
-        ] {
-            assert_eq!(amount(bytes), expected);
-        }
     }
 }

@@ -27,7 +27,7 @@ fn line(row: &[String], widths: &[usize]) -> String {
 }
 
 /// Characters that are seen: colours are not.
-fn shown(cell: &str) -> usize {
+pub(super) fn shown(cell: &str) -> usize {
     let mut count = 0;
     let mut characters = cell.chars();
     while let Some(character) = characters.next() {

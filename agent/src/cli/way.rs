@@ -136,7 +136,7 @@ fn url(given: &Given, told: Option<&str>) -> Uri {
 }
 
 /// Where somebody who listens everywhere is reached from here.
-fn reachable(mut address: SocketAddr) -> SocketAddr {
+pub(super) fn reachable(mut address: SocketAddr) -> SocketAddr {
     if address.ip().is_unspecified() {
         address.set_ip(if address.is_ipv4() {
             IpAddr::V4(Ipv4Addr::LOCALHOST)

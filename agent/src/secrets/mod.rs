@@ -12,7 +12,7 @@ mod predecessor;
 mod tests;
 mod token;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +21,7 @@ use jiff::Timestamp;
 use service::Drain;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
+use zeroize::Zeroizing;
 
 use crate::config::gateway::{Gateway, Reloaded};
 
@@ -30,6 +31,11 @@ pub use token::{Pair, TokenFile};
 
 /// Name of the gateway's token among the secrets, where no other file is told.
 pub const GATEWAY_TOKEN: &str = "gateway-token";
+
+/// The gateway's token before the newest one, where it is kept beside the secrets file.
+pub fn kept_token(out: &Path) -> Option<Zeroizing<String>> {
+    predecessor::Predecessor::beside(out)?.read()
+}
 
 /// A reload that did not succeed is tried again after this, then ever later.
 const FIRST_RETRY: Duration = Duration::from_secs(2);

@@ -4,7 +4,7 @@ use std::fs;
 
 use crate::desk::{Desk, Ended};
 
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 18] = [
     "run",
     "merge",
     "check",
@@ -13,8 +13,15 @@ const COMMANDS: [&str; 11] = [
     "history",
     "rollback",
     "pause",
+    "status",
+    "activity",
+    "journal",
+    "restart",
+    "suspend",
+    "resume",
     "sandboxes",
     "prune",
+    "support-dump",
     "version",
 ];
 

@@ -89,6 +89,14 @@ pub(crate) enum Error {
         /// Its status.
         status: StatusCode,
     },
+    /// There is no such page.
+    #[error("{url} answers {status} instead of a page")]
+    NoPage {
+        /// Whose page it would be.
+        url: String,
+        /// Its status.
+        status: StatusCode,
+    },
     /// It said something else than an agent would.
     #[error("{url} answers {status}, and not as an agent of this version would")]
     Foreign {
@@ -107,6 +115,14 @@ impl Error {
         match self {
             Self::Said { problem } => Some(problem.status),
             _ => None,
+        }
+    }
+
+    /// Whether the agent knows no such path: it is older than what was asked for.
+    pub(crate) fn is_too_old(&self) -> bool {
+        match self {
+            Self::Said { problem } => problem.status == 404 && problem.code == "not_found",
+            _ => false,
         }
     }
 }
