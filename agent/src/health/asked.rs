@@ -13,7 +13,7 @@ use tokio::time::Instant;
 /// Between two looks at a gateway that answers.
 pub(super) const BEAT: Duration = Duration::from_secs(10);
 /// Between two looks at one that does not.
-const ABSENT: Duration = Duration::from_secs(1);
+const ABSENT: Duration = Duration::from_millis(500);
 /// The gateway blocks for 3 s at times.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// An answer that took long is asked for less often, so that it takes at most this part of the time.

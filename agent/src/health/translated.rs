@@ -73,7 +73,8 @@ pub(super) fn healthz(probe: &Probe) -> Option<Healthz> {
     match probe {
         Probe::Ready { .. } | Probe::NotReady { .. } => Some(Healthz::Live),
         Probe::Closed => Some(Healthz::Closed),
-        Probe::Blocked => Some(Healthz::Late),
+        // A conversation that breaks off is no answer: so it is for a moment when a process is killed.
+        Probe::Blocked | Probe::Foreign { status: None } => Some(Healthz::Late),
         Probe::NoPage | Probe::Foreign { .. } => Some(Healthz::Foreign),
     }
 }
