@@ -322,7 +322,9 @@ impl Observer {
             self.heard.health(&health);
         }
         if let Some(channels) = answers.channels {
-            self.resources.event_loop.clone_from(&channels.event_loop);
+            let said = channels.event_loop.as_ref();
+            self.resources.cpu = said.and_then(|said| said.cpu_core_ratio);
+            self.resources.event_loop = said.cloned();
             self.heard.channels(channels);
         }
         if let Some(owners) = answers.degraded {
@@ -331,10 +333,6 @@ impl Observer {
         self.runs = answers.runs;
         if let Some(info) = answers.system {
             self.resources.memory = info.rss_bytes;
-            self.resources.cpu = info
-                .event_loop
-                .as_ref()
-                .and_then(|said| said.cpu_core_ratio);
             self.resources.memory_limit = self.settings.memory_limit;
         }
     }

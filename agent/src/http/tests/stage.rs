@@ -147,7 +147,6 @@ pub(super) struct Stage {
     api: Router,
     probes: Router,
     drain: Drain,
-    pub(super) journal: crate::journal::Journal,
     readiness: Readiness,
     presence: watch::Sender<Presence>,
     engine: Option<Engine>,
@@ -230,12 +229,11 @@ impl Stage {
             status,
             sandboxes: owner,
             health: watch::channel(crate::health::View::new(Default::default())).1,
-            journal: journal.clone(),
+            journal,
         };
         Self {
             api: api_within(BODY_TIME, rooms, &Bearer::new(files, ACTOR_HEADER)),
             probes: probes(readiness.clone(), Page::new(registry, &[]), None),
-            journal,
             drain: Drain::new(Duration::from_secs(1)),
             readiness,
             presence,
