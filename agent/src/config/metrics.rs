@@ -108,8 +108,7 @@ impl Metrics {
         }
     }
 
-    pub(super) fn proved(&self, outcome: Outcome, seconds: f64) {
-        self.applied(outcome);
+    pub(super) fn proved(&self, seconds: f64) {
         self.proof_seconds.observe(seconds);
     }
 

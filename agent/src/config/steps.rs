@@ -155,7 +155,8 @@ impl Engine {
             proof: Some(proof),
             reason: None,
         })?;
-        self.metrics.proved(outcome, report.duration_seconds);
+        self.metrics.proved(report.duration_seconds);
+        self.ended(outcome);
         self.publish(&report);
         self.answer(ready, &report);
         self.state(ConfigState::Probation);
