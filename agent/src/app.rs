@@ -23,6 +23,7 @@ use crate::gateway::{self, Child, Exporter, OpenClaw, Patience, Protection, Toke
 use crate::health::{self, Observer};
 use crate::http::{self, Rooms, Status};
 use crate::journal::{self, Journal};
+use crate::operations;
 use crate::sandbox;
 use crate::secrets::{self, Bundle, Secrets, TokenFile};
 use crate::usage::{self, Usage};
@@ -101,7 +102,7 @@ impl App {
         let (child, commands, child_status) = supervised(settings.child.clone(), &mut tasks);
         let gateway = OpenClaw::new(
             link.clone(),
-            presences,
+            presences.clone(),
             aim,
             gateway::Settings {
                 protection: settings.protection,
@@ -145,13 +146,25 @@ impl App {
             }
             None => None,
         };
+        let operations = operated(
+            operations::Parts {
+                gateway: Arc::new(operations::Linked::new(link.clone())),
+                presence: presences,
+                document: handle.clone(),
+                sandboxes: sandboxes.clone(),
+                child: child.clone(),
+                tokens: Arc::clone(&tokens),
+            },
+            &drain,
+            &mut tasks,
+        );
         tasks.spawn(done(journal::tell(
             journal.clone(),
             handle.clone(),
             sandboxes.clone(),
+            operations.clone(),
             drain.clone(),
         )));
-        let (_suspension, suspended) = watch::channel(None);
         let (observer, health) = Observer::new(
             settings.health.clone(),
             health::Parts {
@@ -161,7 +174,7 @@ impl App {
                 document: handle.clone(),
                 secrets: secrets.clone(),
                 sandboxes: sandboxes.as_ref().map(|owner| owner.handle.view()),
-                suspended,
+                suspended: operations.suspension(),
                 journal: journal.clone(),
                 metrics: health::Metrics::register(&registry)?,
                 gate: health_gate,
@@ -186,6 +199,7 @@ impl App {
             sandboxes,
             health,
             journal: journal.clone(),
+            operations,
         };
         Ok(Self {
             drain,
@@ -401,6 +415,18 @@ fn kept(
         };
         tasks.spawn(done(guard.run(guarded)));
     }
+}
+
+/// One task for each part of the gateway's life.
+fn operated(
+    parts: operations::Parts,
+    drain: &Drain,
+    tasks: &mut JoinSet<Result<()>>,
+) -> operations::Handle {
+    let (running, handle) = operations::new(parts);
+    tasks.spawn(done(running.suspension.run(drain.clone())));
+    tasks.spawn(done(running.observer.run(drain.clone())));
+    handle
 }
 
 /// A drain that starts once the child has ended: until then its runs come to their end, and their tools with them.

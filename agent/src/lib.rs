@@ -13,6 +13,7 @@ mod gateway;
 mod health;
 mod http;
 mod journal;
+mod operations;
 mod sandbox;
 mod secrets;
 mod settings;

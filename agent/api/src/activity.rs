@@ -35,12 +35,16 @@ pub struct ActivityResponse {
     /// Sandboxes in which something runs; absent where this agent owns no daemon.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub live_sandboxes: Option<u64>,
-    /// Streams that are open through the sandbox guard.
-    #[serde(default)]
-    pub streams: u64,
-    /// Approvals that somebody has to give.
+    /// Streams that are open through the sandbox guard; absent where this agent has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub streams: Option<u64>,
+    /// Approvals that a run waits for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pending_approvals: Option<u64>,
+    /// Senders and devices that wait to be paired. A stop costs them nothing, and strangers can make them: they keep no
+    /// instance from being idle.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pending_pairings: Option<u64>,
     /// The suspension that is in force, where this agent holds it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspension: Option<SuspensionView>,
@@ -88,6 +92,8 @@ pub enum SuspensionState {
     Draining,
     /// Nothing runs.
     Suspended,
+    /// The gateway is away or does not answer; it is suspended again as soon as it does.
+    Interrupted,
     /// Said by a newer agent.
     #[serde(other)]
     Unknown,
@@ -116,13 +122,34 @@ pub struct RestartRequest {
 pub struct RestartResponse {
     /// How far it is.
     pub state: RestartState,
-    /// How it was done: `rpc` or `signal`.
-    pub way: String,
+    /// How it was done.
+    pub way: RestartWay,
     /// What names the new start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub boot_id: Option<String>,
     /// How long it took so far.
     pub took_seconds: u64,
+    /// How long the gateway holds it back by itself: it keeps 30 s between two restarts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delay_seconds: Option<u64>,
+    /// What it lets come to its end first, for people.
+    #[serde(default)]
+    pub waits_for: Vec<String>,
+}
+
+/// How a restart is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RestartWay {
+    /// The gateway was asked over its protocol.
+    Rpc,
+    /// Its process was told by a signal to start anew inside.
+    Signal,
+    /// Its process was ended and another one started.
+    Process,
+    /// Said by a newer agent.
+    #[serde(other)]
+    Unknown,
 }
 
 /// How far a restart is.

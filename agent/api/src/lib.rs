@@ -27,7 +27,7 @@ mod sandboxes;
 mod status;
 
 pub use activity::{
-    ActivityResponse, RestartRequest, RestartResponse, RestartState, ResumeResponse,
+    ActivityResponse, RestartRequest, RestartResponse, RestartState, RestartWay, ResumeResponse,
     SuspendRequest, SuspendResponse, SuspensionState, SuspensionView,
 };
 pub use apply::{ApplyReport, ChangeView, OriginView, Outcome, Proof, Reload};

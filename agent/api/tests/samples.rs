@@ -83,6 +83,7 @@ const WORDS: &[(&str, Echo)] = &[
     ("removal_outcome", echo::<RemovalOutcome>),
     ("removal_reason", echo::<RemovalReason>),
     ("restart_state", echo::<RestartState>),
+    ("restart_way", echo::<RestartWay>),
     ("sandbox_event", echo::<SandboxEvent>),
     ("sandbox_kind", echo::<SandboxKind>),
     ("sandbox_state", echo::<SandboxState>),

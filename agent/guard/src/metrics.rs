@@ -107,6 +107,11 @@ impl Metrics {
         Ok(metrics)
     }
 
+    /// The streams that are open now.
+    pub fn open_streams(&self) -> u64 {
+        u64::try_from(self.streams.get()).unwrap_or(0)
+    }
+
     pub(crate) fn answered(&self, route: Label, verdict: Verdict) {
         let route = if self.is_apart(route, verdict) {
             route

@@ -42,7 +42,7 @@ pub use calls::cron::CronStatus;
 pub use calls::event_loop::EventLoop;
 pub use calls::health::{Health, PluginFault};
 pub use calls::logs::LogPage;
-pub use calls::restart::{ActiveWork, Preflight, Restart};
+pub use calls::restart::{ActiveWork, Deferral, Preflight, Restart};
 pub use calls::schema::{Lookup, ReloadKind};
 pub use calls::secrets::SecretsReload;
 pub use calls::session_counts::SessionCounts;

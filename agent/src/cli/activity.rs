@@ -50,13 +50,17 @@ fn text(answer: &ActivityResponse, now: Timestamp, width: Option<usize>, paint: 
     );
     page.row_if(
         "streams",
-        (answer.streams > 0).then(|| format!("{} open", answer.streams)),
+        answer.streams.map(|count| format!("{count} open")),
     );
     page.row_if(
         "approvals",
         answer
             .pending_approvals
             .map(|count| format!("{count} wait")),
+    );
+    page.row_if(
+        "pairings",
+        answer.pending_pairings.map(|count| format!("{count} wait")),
     );
     page.row_if(
         "suspension",
@@ -110,6 +114,9 @@ pub(super) fn suspension(view: &SuspensionView, now: Timestamp) -> String {
     let state = match view.state {
         SuspensionState::Suspended => "suspended".to_owned(),
         SuspensionState::Draining => format!("draining, {} still at work", view.active),
+        SuspensionState::Interrupted => {
+            "interrupted, and suspended again as soon as the gateway answers".to_owned()
+        }
         SuspensionState::Unknown => "in a state that this version does not know".to_owned(),
     };
     let left = until(&view.until, now).map(|left| format!(" (for {left} more)"));

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use agent_api::{
     ActivityResponse, PATH_ACTIVITY, PATH_GATEWAY_RESTART, PATH_GATEWAY_RESUME,
-    PATH_GATEWAY_SUSPEND, RestartRequest, RestartResponse, RestartState, ResumeResponse,
-    SuspendRequest, SuspendResponse, SuspensionState, SuspensionView,
+    PATH_GATEWAY_SUSPEND, RestartRequest, RestartResponse, RestartState, RestartWay,
+    ResumeResponse, SuspendRequest, SuspendResponse, SuspensionState, SuspensionView,
 };
 use clap::ArgMatches;
 use jiff::Timestamp;
@@ -46,17 +46,35 @@ pub(super) fn restart(matches: &ArgMatches, paint: Paint) -> Result<Answer, Erro
 fn restarted(answer: &RestartResponse, paint: Paint) -> String {
     let boot = answer.boot_id.as_deref().map(plain);
     let boot = boot.map(|id| format!(", boot id {id}")).unwrap_or_default();
-    let (way, took) = (plain(&answer.way), short(answer.took_seconds));
+    let (way, took) = (word(answer.way), short(answer.took_seconds));
     match answer.state {
         RestartState::Restarted => {
             format!("{} in {took} (by {way}{boot})\n", paint.good("restarted"))
         }
         RestartState::Scheduled => format!(
-            "{} by {way}: after {took} the gateway has not started anew yet; status tells when it has\n",
-            paint.warning("asked for")
+            "{} by {way}: after {took} the gateway has not started anew yet{}; status tells when it has\n",
+            paint.warning("asked for"),
+            held_back(answer)
         ),
         RestartState::Unknown => "in a state that this version does not know\n".to_owned(),
     }
+}
+
+fn word(way: RestartWay) -> &'static str {
+    match way {
+        RestartWay::Rpc => "its protocol",
+        RestartWay::Signal => "a signal",
+        RestartWay::Process => "a new process",
+        RestartWay::Unknown => "a way that this version does not know",
+    }
+}
+
+fn held_back(answer: &RestartResponse) -> String {
+    let delay = answer.delay_seconds.map(short);
+    let delay = delay.map(|delay| format!(" (it holds it back for {delay})"));
+    let work: Vec<String> = answer.waits_for.iter().map(|work| plain(work)).collect();
+    let work = (!work.is_empty()).then(|| format!(" (it waits for {})", work.join(", ")));
+    delay.into_iter().chain(work).collect()
 }
 
 /// Lets the gateway take no new work.
@@ -187,17 +205,24 @@ mod tests {
     fn a_restart_says_how_far_it_is() {
         let with = |state| RestartResponse {
             state,
-            way: "rpc".to_owned(),
+            way: RestartWay::Rpc,
             boot_id: Some("b\n1".to_owned()),
             took_seconds: 12,
+            delay_seconds: Some(20),
+            waits_for: vec!["1 run".to_owned()],
         };
         let said = |state| restarted(&with(state), Paint::PLAIN);
         assert_eq!(
             said(RestartState::Restarted),
-            "restarted in 12s (by rpc, boot id b\\n1)\n"
+            "restarted in 12s (by its protocol, boot id b\\n1)\n"
         );
         let asked = said(RestartState::Scheduled);
-        assert!(asked.starts_with("asked for by rpc: after 12s"), "{asked}");
+        assert!(
+            asked.starts_with("asked for by its protocol: after 12s"),
+            "{asked}"
+        );
+        let held_back = "yet (it holds it back for 20s) (it waits for 1 run);";
+        assert!(asked.contains(held_back), "{asked}");
         assert!(said(RestartState::Unknown).contains("does not know"));
     }
 

@@ -56,7 +56,9 @@ impl Remedies {
         if !preflight.safe && verdict != Verdict::Failing {
             return Err(format!("work is active: {}", preflight.blockers.join("; ")));
         }
-        within(admin.restart_request()).await.map(drop)
+        within(admin.restart_request(openclaw::Deferral::Wait))
+            .await
+            .map(drop)
     }
 
     async fn admin(&self) -> Result<Connection, String> {

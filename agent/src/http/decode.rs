@@ -143,7 +143,7 @@ fn is_json(headers: &HeaderMap) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use agent_api::{DiffRequest, PauseRequest, RollbackRequest};
+    use agent_api::{DiffRequest, PauseRequest, RestartRequest, RollbackRequest, SuspendRequest};
 
     use super::*;
 
@@ -223,6 +223,10 @@ mod tests {
         assert!(json::<PauseRequest>(body(sample), super::super::change::PAUSE).is_ok());
         let sample = include_str!("../../api/samples/diff_request.json");
         assert!(json::<DiffRequest>(body(sample), super::super::config::DIFF).is_ok());
+        let sample = include_str!("../../api/samples/suspend_request.json");
+        assert!(json::<SuspendRequest>(body(sample), super::super::operations::SUSPEND).is_ok());
+        let sample = include_str!("../../api/samples/restart_request.json");
+        assert!(json::<RestartRequest>(body(sample), super::super::operations::RESTART).is_ok());
         let sample = include_str!("../../api/samples/put_user_request.json");
         assert!(text(Some("application/json"), sample).is_ok());
     }

@@ -1,5 +1,6 @@
 //! Errors as answers: a status, a stable code, and every problem at once (RFC 9457).
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use agent_api::{ApplyReport, Outcome, PROBLEM_CONTENT_TYPE, ProblemDocument, ProblemView};
@@ -11,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use sandbox::KeeperError;
 use serde::Serialize;
 
-use crate::config;
+use crate::{config, operations};
 
 /// Why a call is not answered as it wished.
 #[derive(Debug, thiserror::Error)]
@@ -75,6 +76,17 @@ pub(super) enum Error {
         /// The limit.
         max: Duration,
     },
+    /// A length of time beyond its limits.
+    #[error("{name} is {} to {}", range.start(), range.end())]
+    Range {
+        /// The field.
+        name: &'static str,
+        /// The limits, in seconds.
+        range: RangeInclusive<u64>,
+    },
+    /// The gateway's life is not as the caller wants it.
+    #[error("{0}")]
+    Operations(#[from] operations::Error),
     /// An answer that cannot be written as JSON.
     #[error("the answer cannot be written")]
     Encode(#[from] serde_json::Error),
@@ -144,6 +156,8 @@ impl Error {
             Self::QueryName { .. } | Self::Wait { .. } | Self::WaitWord | Self::Pause { .. } => {
                 StatusCode::BAD_REQUEST
             }
+            Self::Range { .. } => StatusCode::BAD_REQUEST,
+            Self::Operations(error) => hindered(error),
             Self::SlowBody { .. } => StatusCode::REQUEST_TIMEOUT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Encode(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -178,7 +192,8 @@ impl Error {
             Self::TooLarge => "too_large",
             Self::Query(_) | Self::QueryName { .. } | Self::WaitWord => "bad_query",
             Self::Path(_) => "bad_path",
-            Self::Wait { .. } | Self::Pause { .. } => "bad_duration",
+            Self::Wait { .. } | Self::Pause { .. } | Self::Range { .. } => "bad_duration",
+            Self::Operations(error) => error.reason(),
             Self::Encode(_) => "encode",
             Self::Sandboxes(error) => error.reason(),
             Self::BadId => "bad_id",
@@ -298,6 +313,21 @@ fn refused(error: &KeeperError) -> StatusCode {
     }
 }
 
+fn hindered(error: &operations::Error) -> StatusCode {
+    use operations::Error;
+    match error {
+        Error::Busy { .. }
+        | Error::Elsewhere { .. }
+        | Error::Suspended
+        | Error::ConfigBusy { .. }
+        | Error::Restarting => StatusCode::CONFLICT,
+        Error::Unsupported { .. } => StatusCode::NOT_IMPLEMENTED,
+        Error::Refused { .. } => StatusCode::BAD_GATEWAY,
+        Error::Absent { .. } | Error::NoWay | Error::Ended => StatusCode::SERVICE_UNAVAILABLE,
+        Error::Silent => StatusCode::GATEWAY_TIMEOUT,
+    }
+}
+
 fn told(report: &ApplyReport) -> &str {
     let reason = report.reason.as_deref();
     reason.unwrap_or("the change is not in force")
@@ -351,6 +381,41 @@ mod tests {
             (config::Error::Ended, 503, "shutting_down"),
             (state(), 500, "state"),
             (config::Error::Layers(Vec::new()), 500, "layers"),
+        ];
+        for (error, status, code) in cases {
+            let error = Error::from(error);
+            assert_eq!((error.status().as_u16(), error.reason()), (status, code));
+        }
+    }
+
+    #[test]
+    fn every_hindrance_of_an_operation_has_a_status_and_a_code() {
+        use crate::operations::Error as Hindrance;
+        let why = || "x".to_owned();
+        let busy = Hindrance::Busy {
+            active: 1,
+            work: Vec::new(),
+        };
+        let cases = [
+            (busy, 409, "gateway_busy"),
+            (
+                Hindrance::Elsewhere { until: None },
+                409,
+                "suspended_elsewhere",
+            ),
+            (Hindrance::Suspended, 409, "gateway_suspended"),
+            (
+                Hindrance::ConfigBusy { state: "proving" },
+                409,
+                "config_busy",
+            ),
+            (Hindrance::Restarting, 409, "restarting"),
+            (Hindrance::Unsupported { what: "x" }, 501, "unsupported"),
+            (Hindrance::Refused { why: why() }, 502, "gateway_refused"),
+            (Hindrance::Absent { reason: why() }, 503, "gateway_absent"),
+            (Hindrance::NoWay, 503, "kubelet_only"),
+            (Hindrance::Ended, 503, "shutting_down"),
+            (Hindrance::Silent, 504, "gateway_silent"),
         ];
         for (error, status, code) in cases {
             let error = Error::from(error);

@@ -4,6 +4,7 @@
 //! decides nothing about documents. Every error is a problem document (RFC 9457); no answer holds
 //! a secret, but the user layer's own text, which only operators may read.
 
+mod activity;
 mod change;
 mod config;
 mod decode;
@@ -11,6 +12,7 @@ mod error;
 mod etag;
 mod health;
 mod journal;
+mod operations;
 mod outcome;
 mod probes;
 mod routes;

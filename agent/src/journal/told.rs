@@ -8,26 +8,30 @@ use tokio::sync::broadcast::error::RecvError;
 
 use super::Journal;
 use crate::config::{self, Verdict};
+use crate::operations::{self, Happened};
 use crate::sandbox::{Owner, removal_view};
 
 /// How far back the last words of a predecessor may lie.
 const LAST_WORDS: u64 = 1;
 
-/// Records what document and sandboxes tell, from the start of the agent to its drain.
+/// Records what document, sandboxes and callers of the gateway tell, from the start of the agent to its drain.
 pub async fn tell(
     journal: Journal,
     document: config::Handle,
     sandboxes: Option<Owner>,
+    operations: operations::Handle,
     drain: Drain,
 ) {
     let mut verdicts = Some(document.verdicts());
     let mut happenings = sandboxes.map(|owner| owner.handle.events());
+    let mut done = Some(operations.happenings());
     journal.record(&started(&journal).await);
     loop {
         let event = tokio::select! {
             () = drain.signalled() => return,
             verdict = next(&mut verdicts) => Some(ended(verdict)),
             happening = next(&mut happenings) => removal(&happening),
+            happened = next(&mut done) => Some(operation(happened)),
         };
         if let Some(event) = event {
             journal.record(&event);
@@ -75,6 +79,13 @@ fn ended(verdict: Verdict) -> JournalEvent {
         outcome: verdict.outcome,
         generation: verdict.generation,
         problems: verdict.problems,
+    }
+}
+
+fn operation(happened: Happened) -> JournalEvent {
+    JournalEvent::Operation {
+        what: happened.what.as_str().to_owned(),
+        actor: happened.actor,
     }
 }
 

@@ -43,6 +43,15 @@ pub struct Owner {
     pub limits: Arc<Limits>,
     /// Streams end with it.
     pub drain: Drain,
+    /// What passes through the guard, where there is one.
+    pub guarded: Option<guard::Metrics>,
+}
+
+impl Owner {
+    /// The streams that are open through the guard, where there is one.
+    pub fn streams(&self) -> Option<u64> {
+        self.guarded.as_ref().map(guard::Metrics::open_streams)
+    }
 }
 
 /// The parts that run.
@@ -66,9 +75,11 @@ pub async fn bind(
     let watched = Arc::new(Watched::new(document));
     let exact = settings.guard.is_some();
     let activity = exact.then(|| Activity::new(move || clock.now()));
+    let mut guarded = None;
     let guard = match (settings.guard, &activity) {
         (Some(settings), Some(activity)) => {
             let metrics = guard::Metrics::register(registry)?;
+            guarded = Some(metrics.clone());
             let account = Arc::new(Account::new(activity.clone()));
             let (ceilings, newest) = watch::channel(Ceilings::default());
             let guard = Guard::bind(settings, account, metrics, newest).await;
@@ -91,6 +102,7 @@ pub async fn bind(
         clock,
         limits,
         drain: drain.clone(),
+        guarded,
     };
     Ok((Running { keeper, guard }, owner))
 }

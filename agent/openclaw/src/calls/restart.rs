@@ -1,9 +1,12 @@
 //! `gateway.restart.preflight` and `gateway.restart.request`: what a restart would cut off,
 //! and a restart that lets running work end first.
 
-use serde::Deserialize;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::event_loop::millis;
 use crate::clip::{MESSAGE, NAME, clip};
 use crate::lenient::{Entries, Few, Maybe};
 use crate::{Connection, Error};
@@ -20,6 +23,17 @@ pub struct Restart {
     pub status: String,
     /// What it looked at first.
     pub preflight: Preflight,
+    /// How long it holds the restart back: it keeps 30 s between two of them.
+    pub delay: Duration,
+}
+
+/// Whether a restart lets running work end first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deferral {
+    /// It waits until nothing is under way, however long that takes.
+    Wait,
+    /// It begins at once, and gives work no more than the time that a stop of the gateway gives it.
+    Skip,
 }
 
 /// What a restart at this moment would cut off.
@@ -61,6 +75,20 @@ pub struct ActiveWork {
 struct Wire {
     status: Maybe<String>,
     preflight: Maybe<WirePreflight>,
+    restart: Maybe<Scheduled>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Scheduled {
+    delay_ms: Maybe<f64>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Params {
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    skip_deferral: bool,
 }
 
 #[derive(Default, Deserialize)]
@@ -117,6 +145,7 @@ impl From<Wire> for Restart {
         Self {
             status: wire.status.text(NAME).unwrap_or_default(),
             preflight: wire.preflight.or_default().into(),
+            delay: millis(wire.restart.or_default().delay_ms.0).unwrap_or_default(),
         }
     }
 }
@@ -147,8 +176,10 @@ impl Connection {
     }
 
     /// `gateway.restart.request` (scope admin). The connection closes with 1012 next.
-    pub async fn restart_request(&self) -> Result<Restart, Error> {
-        let wire: Wire = self.call("gateway.restart.request", json!({})).await?;
+    pub async fn restart_request(&self, work: Deferral) -> Result<Restart, Error> {
+        let skip_deferral = work == Deferral::Skip;
+        let params = Params { skip_deferral };
+        let wire: Wire = self.call("gateway.restart.request", params).await?;
         Ok(wire.into())
     }
 }
@@ -203,11 +234,14 @@ mod tests {
     fn reads_what_becomes_of_a_request() {
         let wire: Wire = serde_json::from_str(
             r#"{"ok":true,"status":"scheduled","preflight":{"safe":true,"counts":{"totalActive":0},"blockers":[]},
-            "restart":{"ok":true,"pid":4238,"signal":"SIGUSR2","mode":"emit","delayMs":0}}"#,
+            "restart":{"ok":true,"pid":4238,"signal":"SIGUSR2","mode":"emit","delayMs":21500.4}}"#,
         )
         .unwrap();
         let restart = Restart::from(wire);
         assert_eq!(restart.status, "scheduled");
         assert!(restart.preflight.safe);
+        assert_eq!(restart.delay.as_millis(), 21_500);
+        let odd: Wire = serde_json::from_str(r#"{"restart":{"delayMs":-1}}"#).unwrap();
+        assert_eq!(Restart::from(odd).delay, Duration::ZERO);
     }
 }

@@ -204,6 +204,7 @@ impl Stand {
             clock,
             limits: Arc::new(Limits::default()),
             drain,
+            guarded: None,
         };
         Self {
             owner,

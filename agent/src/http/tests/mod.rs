@@ -4,6 +4,7 @@ mod answers;
 mod daemon;
 mod journal;
 mod lost;
+mod operations;
 mod sandboxes;
 mod slow;
 mod stage;

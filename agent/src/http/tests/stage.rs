@@ -25,12 +25,15 @@ use crate::config::gateway::{
     Verdict,
 };
 use crate::config::{self, Document, Engine, Metrics, Settings, Store};
-use crate::gateway::Protection;
+use crate::gateway::{Protection, Tokens};
 use crate::http::Rooms;
 use crate::http::decode::BodyTime;
 use crate::http::routes::api_within;
 use crate::http::{Status, probes};
+use crate::operations;
+use crate::operations::tests::Fake;
 use crate::sandbox::Owner;
+use crate::secrets::TokenFile;
 
 /// The document's key `mood` says what the gateway makes of it.
 struct Moody(watch::Sender<Presence>);
@@ -149,6 +152,7 @@ pub(super) struct Stage {
     drain: Drain,
     readiness: Readiness,
     presence: watch::Sender<Presence>,
+    life: Arc<Fake>,
     engine: Option<Engine>,
     running: Option<JoinHandle<Result<(), config::Error>>>,
     dir: TempDir,
@@ -211,6 +215,18 @@ impl Stage {
         let store = Store::open(&settings.state).unwrap();
         let (engine, handle) = Engine::new(settings, store, gateway, metrics, gate);
         let status = Status::new(handle.clone(), None, None, Protection::Switch);
+        let life = Arc::new(Fake::default());
+        let (running, operations) = operations::new(operations::Parts {
+            gateway: life.clone(),
+            presence: presence.subscribe(),
+            document: handle.clone(),
+            sandboxes: owner.clone(),
+            child: None,
+            tokens: Arc::new(Tokens::new(TokenFile::read(None, None).1)),
+        });
+        let drain = Drain::new(Duration::from_secs(1));
+        tokio::spawn(running.suspension.run(drain.clone()));
+        tokio::spawn(running.observer.run(drain.clone()));
         let files = TokenFiles {
             read: Some(path("read")),
             operate: Some(path("operate")),
@@ -221,6 +237,7 @@ impl Stage {
             journal.clone(),
             handle.clone(),
             owner.clone(),
+            operations.clone(),
             Drain::new(Duration::ZERO),
         );
         tokio::spawn(told);
@@ -230,11 +247,13 @@ impl Stage {
             sandboxes: owner,
             health: watch::channel(crate::health::View::new(Default::default())).1,
             journal,
+            operations,
         };
         Self {
             api: api_within(BODY_TIME, rooms, &Bearer::new(files, ACTOR_HEADER)),
             probes: probes(readiness.clone(), Page::new(registry, &[]), None),
-            drain: Drain::new(Duration::from_secs(1)),
+            drain,
+            life,
             readiness,
             presence,
             engine: Some(engine),
@@ -263,9 +282,14 @@ impl Stage {
     pub(super) async fn start(&mut self) {
         self.run();
         self.readiness.ready().await;
+        self.until_state(agent_api::ConfigState::Settled).await;
+    }
+
+    /// Waits for a state of the document.
+    pub(super) async fn until_state(&self, state: agent_api::ConfigState) {
         loop {
             let config = self.read("/v1/config").await;
-            if config.json::<agent_api::ConfigView>().state == agent_api::ConfigState::Settled {
+            if config.json::<agent_api::ConfigView>().state == state {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -308,6 +332,19 @@ impl Stage {
 
     pub(super) fn read_text(&self, name: &str) -> String {
         std::fs::read_to_string(self.dir.path().join(name)).unwrap()
+    }
+
+    /// The gateway as its life is held and begun anew.
+    pub(super) fn life(&self) -> &Fake {
+        &self.life
+    }
+
+    /// Another life of the gateway answers.
+    pub(super) fn boots(&self, boot_id: &str) {
+        self.presence.send_replace(Presence::Up {
+            version: "2026.9.6".to_owned(),
+            boot_id: Some(boot_id.to_owned()),
+        });
     }
 
     /// The gateway is there again.
