@@ -39,6 +39,7 @@ pub(super) fn cure(cure: CureKind, subject: Option<&str>) -> String {
         CureKind::GatewayRestart => "restart of the gateway",
         CureKind::GatewaySignal => "signal to the gateway",
         CureKind::GatewayEnd => "end of the gateway's process",
+        CureKind::LeftToKubelet => "left to the kubelet",
         CureKind::Unknown => "cure that this version does not know",
     };
     let subject = subject.map(|name| format!(" {}", plain(name)));

@@ -203,6 +203,24 @@ fn no_planted_secret_is_in_an_archive_with_an_agent_or_without() {
     let problems = planted.unpacked("with.tar.gz", "problems.txt");
     assert!(problems.contains("metrics.txt: cannot reach"), "{problems}");
 
+    let probes = agent.start.last().unwrap()["probes"].as_str().unwrap();
+    let mut here = planted
+        .desk
+        .command(&["support-dump", "--to", "metrics.tar.gz", "--agent"]);
+    here.arg(format!("http://{}", agent.address));
+    here.args(["--token-file", "read", "--probe-listen", probes]);
+    Ended::of(&here.output().unwrap()).with(0);
+    let metrics = planted.unpacked("metrics.tar.gz", "metrics.txt");
+    assert!(
+        metrics.contains("\npilotfish_config_generation 1\n"),
+        "{metrics}"
+    );
+    let journal = planted.unpacked("metrics.tar.gz", "journal.jsonl");
+    assert!(
+        journal.starts_with('{') && journal.contains("agent_started"),
+        "{journal}"
+    );
+
     drop(agent);
     let said = planted
         .dump(&["--to", "without.tar.gz", "--logs", "3"])

@@ -72,10 +72,10 @@ fn exit(exit: &ExitView) -> String {
 fn killer(killer: &KillerView) -> &'static str {
     match killer {
         KillerView::Supervisor => "from the agent",
-        KillerView::OutOfMemory { .. } => "out of memory",
+        KillerView::Oom { .. } => "out of memory",
         KillerView::Fault => "its own fault",
         KillerView::Foreign => "from somebody else",
-        KillerView::Unknown => "from a place that this version does not know",
+        KillerView::Unknown => "from where is not known",
     }
 }
 
