@@ -121,6 +121,26 @@ fn every_path_of_the_api_is_described() {
 }
 
 #[test]
+fn every_command_is_described() {
+    let document = read("docs/operating.md") + &read("docs/settings.md") + &read("README.md");
+    let verbs = sources("agent/src/cli/grammar");
+    let names = verbs.split("Verb {\n        name: \"").skip(1);
+    let names: Vec<&str> = names.map(|rest| rest.split('"').next().unwrap()).collect();
+    assert!(names.len() > 15, "{names:?}");
+    for name in names {
+        let said = [
+            format!("`{name}`"),
+            format!("`{name} "),
+            format!(" {name} "),
+        ];
+        assert!(
+            said.iter().any(|said| document.contains(said)),
+            "no document says what {name} is"
+        );
+    }
+}
+
+#[test]
 fn every_code_of_an_error_is_described() {
     let document = read("docs/api.md");
     let http = read("agent/src/http/error.rs");

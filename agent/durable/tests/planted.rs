@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use durable::{Error, Owner, Records, Target, Written, read_mounted_file, read_regular};
+use durable::{Error, Owner, Records, Target, Written, read_mounted_file, read_regular, read_tail};
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 use tempfile::TempDir;
@@ -83,6 +83,29 @@ fn target(path: &Path) -> Target {
         mode: 0o600,
         owner: None,
     }
+}
+
+#[test]
+fn the_end_of_a_planted_file_is_refused_or_bounded() {
+    each_plant(|what, path| match read_tail(path, 1024) {
+        Ok(bytes) if what == "10 GB sparse" => assert_eq!(bytes, [0; 1024]),
+        Ok(bytes) => assert_eq!((what, &bytes[..]), ("hard link", SECRET)),
+        Err(error) => assert!(
+            !["10 GB sparse", "hard link"].contains(&what),
+            "{what}: {error}"
+        ),
+    });
+    let home = TempDir::new().unwrap();
+    let path = home.path().join("log");
+    fs::write(&path, "abcdef").unwrap();
+    for (max, expected) in [(0, ""), (2, "ef"), (6, "abcdef"), (u64::MAX, "abcdef")] {
+        assert_eq!(read_tail(&path, max).unwrap(), expected.as_bytes());
+    }
+    assert!(
+        read_tail(&home.path().join("none"), 1)
+            .unwrap_err()
+            .is_missing()
+    );
 }
 
 #[test]

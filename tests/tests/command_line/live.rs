@@ -82,11 +82,39 @@ fn a_running_agent_without_a_gateway_is_shown() {
     let json = ended.json();
     assert_eq!(json["status"]["gateway"]["state"], "absent", "{json}");
     assert_eq!(json["sandboxes"]["daemon"]["state"], "off", "{json}");
+    assert!(json["health"]["verdict"].is_string(), "{json}");
     let said = desk
         .bare(&["status", "--agent", &url, "--token-file", "read"])
         .stdout;
     assert!(said.contains("\ngateway     absent"), "{said}");
     assert!(said.contains("\nconfig      generation 1, "), "{said}");
+}
+
+#[test]
+fn the_journal_of_a_running_agent_is_read_and_acknowledged() {
+    let desk = Desk::new();
+    let agent = Running::on(&desk);
+    let url = format!("http://{}", agent.address);
+    let ask = |words: &[&str], token: &str| {
+        let here = ["--agent", &url, "--token-file", token];
+        desk.bare(&[&["journal"][..], words, &here].concat())
+    };
+    let said = ask(&[], "read").with(0).stdout;
+    assert!(said.contains("  the agent 0.1.0 starts\n"), "{said}");
+    let refused = ask(&["--ack"], "read").with(3).stderr;
+    assert!(refused.contains("does not take the token"), "{refused}");
+    let said = ask(&["--ack", "--json"], "operate").with(0).stdout;
+    let lines = said
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let numbers: Vec<_> = lines
+        .map(|entry| entry["number"].as_u64().unwrap())
+        .collect();
+    assert!(numbers[0] == 1 && numbers.is_sorted(), "{said}");
+    assert!(said.contains(r#""kind":"agent_started""#), "{said}");
+    let said = ask(&["--after", "100000"], "read").with(0).stdout;
+    assert_eq!(said, "nothing happened\n");
+    ask(&["--after", "not a cursor"], "read").with(2);
 }
 
 #[test]

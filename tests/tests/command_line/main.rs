@@ -4,6 +4,7 @@
 mod agent;
 mod change;
 mod desk;
+mod dump;
 mod layers;
 mod live;
 mod look;

@@ -2,7 +2,7 @@
 
 use agent_api::{
     ChildState, ChildView, ConfigState, ConfigSummary, DaemonState, ExitView, GatewayState,
-    SandboxState, SandboxesResponse, SecretsView, StatusResponse,
+    KillerView, SandboxState, SandboxesResponse, SecretsView, StatusResponse,
 };
 
 use super::Pen;
@@ -59,8 +59,23 @@ fn child(view: &ChildView) -> String {
 fn exit(exit: &ExitView) -> String {
     match exit {
         ExitView::Code { code } => format!("exit code {code}"),
-        ExitView::Signal { signal, .. } => format!("signal {signal}"),
+        ExitView::Signal { signal, killer } => {
+            let killer = killer
+                .as_ref()
+                .map(|killer| format!(" ({})", self::killer(killer)));
+            format!("signal {signal}{}", killer.unwrap_or_default())
+        }
         ExitView::Unknown => "an end that nobody saw".to_owned(),
+    }
+}
+
+fn killer(killer: &KillerView) -> &'static str {
+    match killer {
+        KillerView::Supervisor => "from the agent",
+        KillerView::Oom { .. } => "out of memory",
+        KillerView::Fault => "its own fault",
+        KillerView::Foreign => "from somebody else",
+        KillerView::Unknown => "from where is not known",
     }
 }
 

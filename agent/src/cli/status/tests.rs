@@ -106,6 +106,18 @@ fn an_agent_without_a_verdict_tells_what_it_can() {
 }
 
 #[test]
+fn a_gateway_without_a_process_says_how_it_ended() {
+    let mut picture = picture();
+    let ended = serde_json::json!({"state": "backing_off", "last_exit": {"kind": "signal", "signal": 9, "killer": {"kind": "oom"}}});
+    picture.status.supervisor = Some(serde_json::from_value(ended).unwrap());
+    let shown = drawn(&picture);
+    assert!(
+        shown.contains("its process backing off after signal 9 (out of memory)\n"),
+        "{shown}"
+    );
+}
+
+#[test]
 fn a_healthy_pod_has_a_short_screen() {
     let mut picture = with(|health| {
         health.verdict = Verdict::Healthy;
