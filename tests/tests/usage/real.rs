@@ -22,6 +22,9 @@ fn the_page_says_what_was_used() {
     let model = Model::start();
     let pod = Pod::new();
     pod.set_model(&model);
+    // There is no daemon for sandboxes here, and no run that needs one.
+    let bare = "{ agents: { defaults: { sandbox: { mode: \"off\" } } } }";
+    pod.layers.policy.set("92-bare.json5", bare);
     let mut instance = Instance::sidecar(pod, newest(), &[]);
     Page::wait(&instance, "openclaw_session_active_count", 0.0, COUNTED);
     for message in ["one", "two", "three"] {
