@@ -4,6 +4,7 @@
 //! A message `RUN <command> END` makes it call the tool `exec`; `RUN a THEN b END` makes two calls, the second after the
 //! first one's result is there; a step `PAUSE <seconds>` makes it think before the next: `RUN a THEN PAUSE 5 THEN b END`;
 //! `LEAVE <command>` does not wait for the command's end: `RUN LEAVE a THEN b END`.
+//! A message with `FAIL` is answered with 500.
 //! When all is done it answers `done: ` and the last tool's result, and to every other message `nothing to run`.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -12,6 +13,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use axum::extract::State;
+use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -64,7 +66,10 @@ impl Model {
             "baseUrl": format!("http://{}/v1", self.address),
             "apiKey": { "source": "file", "provider": "pilotfish", "id": format!("/{KEY}") },
             "api": "openai-completions",
-            "models": [{ "id": NAME, "name": NAME, "contextWindow": 128_000, "maxTokens": 4096 }],
+            "models": [{
+                "id": NAME, "name": NAME, "contextWindow": 128_000, "maxTokens": 4096,
+                "cost": { "input": 3, "output": 15, "cacheRead": 0.3, "cacheWrite": 3.75 },
+            }],
         });
         json!({
             "models": { "mode": "merge", "providers": { "mock": provider } },
@@ -131,8 +136,12 @@ async fn complete(State(asked): State<Asked>, Json(request): Json<Value>) -> Res
     let turn = Turn::next(&request);
     let call = asked.lock().unwrap().len();
     let streamed = request["stream"] == true;
+    let fails = request["messages"].to_string().contains("FAIL");
     asked.lock().unwrap().push(request);
     tokio::time::sleep(turn.pause).await;
+    if fails {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    }
     if streamed {
         let chunks = turn.chunks(call);
         let events: String = chunks

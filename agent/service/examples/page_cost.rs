@@ -33,7 +33,7 @@ fn fill(registry: &Registry) -> Result<Registry, Box<dyn Error>> {
     let bare = Registry::new();
     for family in 0..14 {
         let opts = Opts::new(
-            format!("pilotfish_family_{family}_total"),
+            format!("example_family_{family}_total"),
             "A family of counters.",
         );
         let counters = IntCounterVec::new(opts, &["provider", "status"])?;
@@ -47,7 +47,7 @@ fn fill(registry: &Registry) -> Result<Registry, Box<dyn Error>> {
         bare.register(Box::new(counters))?;
     }
     let buckets = vec![0.1, 0.5, 2.0, 5.0, 15.0, 60.0, 120.0];
-    let opts = HistogramOpts::new("pilotfish_latency_seconds", "A histogram.").buckets(buckets);
+    let opts = HistogramOpts::new("example_latency_seconds", "A histogram.").buckets(buckets);
     let histograms = HistogramVec::new(opts, &["provider"])?;
     for label in 0..13 {
         histograms

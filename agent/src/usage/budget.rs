@@ -3,8 +3,8 @@
 /// The most that one pod shows.
 const ALL: usize = 300;
 
-/// The document, the secrets, the agent's own process.
-const DOCUMENT: usize = 48;
+/// The document, the secrets, the journal, the agent's own process.
+const DOCUMENT: usize = 52;
 
 /// The sandboxes and their daemon, where there is one.
 const SANDBOXES: usize = 70;
@@ -12,8 +12,8 @@ const SANDBOXES: usize = 70;
 /// The guard, where there is one.
 const GUARD: usize = 32;
 
-/// Verdict, causes, deaths, cures, disks, journal.
-const HEALTH: usize = 84;
+/// Verdict, causes, deaths, cures, disks.
+const HEALTH: usize = 80;
 
 /// This room's families without labels of strangers.
 const POD: usize = 14;

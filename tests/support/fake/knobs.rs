@@ -79,6 +79,8 @@ pub struct Knobs {
     pub pairings: usize,
     /// How long the lease of a suspension lasts.
     pub lease: Duration,
+    /// The page of its plugin for Prometheus, where it has that.
+    pub exporter: Option<String>,
     /// Every page is the one for people, with 200.
     pub html: bool,
     /// Answers come out of order: every other one waits until after the next.
@@ -162,6 +164,7 @@ impl Default for Knobs {
             approvals: 0,
             pairings: 0,
             lease: Duration::from_secs(120),
+            exporter: None,
             html: false,
             unordered: false,
             answer_delay: Duration::ZERO,

@@ -16,13 +16,26 @@ pub(crate) async fn answer(world: &World, mut stream: TcpStream, head: &str) {
     if stream.read_exact(&mut read).await.is_err() {
         return;
     }
-    let (status, kind, body) = page(world, head);
+    let (status, kind, body) = exported(world, head).unwrap_or_else(|| page(world, head));
     let answer = format!(
         "HTTP/1.1 {status} X\r\ncontent-type: {kind}; charset=utf-8\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
         body.len()
     );
     let _ = stream.write_all(answer.as_bytes()).await;
     let _ = stream.shutdown().await;
+}
+
+/// The page of the plugin, for whoever has the token.
+fn exported(world: &World, head: &str) -> Option<(u16, &'static str, String)> {
+    let knobs = world.knobs();
+    if !head.starts_with("GET /api/diagnostics/prometheus ") {
+        return None;
+    }
+    let bearer = format!("authorization: bearer {}", knobs.token.to_ascii_lowercase());
+    if !head.to_ascii_lowercase().contains(&bearer) {
+        return Some((401, "text/plain", "Unauthorized".to_owned()));
+    }
+    Some((200, "text/plain; version=0.0.4", knobs.exporter?))
 }
 
 fn page(world: &World, head: &str) -> (u16, &'static str, String) {

@@ -1,0 +1,76 @@
+//! A page of metrics, read as Prometheus reads it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::process::Command;
+use std::time::Duration;
+
+use support::{Instance, eventually, promtool};
+
+/// The samples of a page.
+#[derive(Debug)]
+pub struct Page {
+    pub text: String,
+    samples: BTreeMap<String, f64>,
+}
+
+impl Page {
+    pub fn of(instance: &Instance) -> Self {
+        let answer = instance.agent.probe().get("/metrics");
+        assert_eq!(answer.status, 200);
+        let lines = answer.body.lines().filter(|line| !line.starts_with('#'));
+        let sample = |line: &str| {
+            let (name, value) = line.rsplit_once(' ').unwrap();
+            (name.to_owned(), value.parse().unwrap())
+        };
+        let samples = lines.map(sample).collect();
+        Self {
+            text: answer.body,
+            samples,
+        }
+    }
+
+    /// Waits for one that shows this.
+    #[track_caller]
+    pub fn wait(instance: &Instance, sample: &str, value: f64, within: Duration) -> Self {
+        let found = eventually(within, || {
+            let page = Self::of(instance);
+            (page.value(sample) == Some(value)).then_some(page)
+        });
+        found.unwrap_or_else(|| {
+            panic!(
+                "{sample} is not {value} within {within:?}:\n{}",
+                Self::of(instance).text
+            )
+        })
+    }
+
+    pub fn value(&self, sample: &str) -> Option<f64> {
+        self.samples.get(sample).copied()
+    }
+
+    /// How many series there are.
+    pub fn series(&self) -> usize {
+        self.samples.len()
+    }
+
+    /// The samples of a family.
+    pub fn family(&self, name: &str) -> Vec<&str> {
+        let samples = self.samples.keys().map(String::as_str);
+        let of_it = samples.filter(|sample| sample.split('{').next() == Some(name));
+        of_it.collect()
+    }
+
+    /// What Prometheus' own checker says of it.
+    pub fn is_well_formed(&self, instance: &Instance) {
+        let file = instance.pod.path("page.txt");
+        fs::write(&file, &self.text).unwrap();
+        let checked = Command::new(promtool())
+            .args(["check", "metrics"])
+            .stdin(fs::File::open(&file).unwrap())
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&checked.stderr);
+        assert!(checked.status.success(), "{said}\n{}", self.text);
+    }
+}
