@@ -81,126 +81,44 @@ pub struct App {
 impl App {
     /// Opens the state directory and the sockets, and writes the secrets. Nothing runs yet.
     pub async fn bind(settings: Settings, drain: Drain) -> Result<Self> {
-        let registry = Registry::new();
-        let readiness = Readiness::new();
-        let gate = readiness.gate("document");
-        let health_gate = readiness.gate("health");
         // First of all: a second agent on the same state directory changes nothing.
         let store = Store::open(&settings.config.state)?;
         let api = listener(&settings).await?;
         let probes = Listener::bind(settings.probe_listen, ListenerSettings::default()).await?;
-        let mut tasks = JoinSet::new();
+        let registry = Registry::new();
         let (scribe, journal) = journal::open(&settings.config.state, &registry)?;
         let scribe = Scribe::start(scribe);
-
         let (token_file, pair) = token_file(&settings)?;
-        let tokens = Arc::new(Tokens::new(pair));
-        let (aim, link) = linked(&tokens, &drain, &mut tasks);
-        let (presence, presences) = watch::channel(Presence::Absent {
-            reason: "not_tried".to_owned(),
-        });
-        let (child, commands, child_status) = supervised(settings.child.clone(), &mut tasks);
-        let gateway = OpenClaw::new(
-            link.clone(),
-            presences.clone(),
-            aim,
-            gateway::Settings {
-                protection: settings.protection,
-                patience: settings.patience,
-                document: settings.config.document.clone(),
-            },
-            child.clone(),
-            Arc::clone(&tokens),
-        );
-        let gateway: Arc<dyn Gateway> = Arc::new(Arc::new(gateway));
-        tasks.spawn(done(follow(link.clone(), Arc::clone(&tokens), presence)));
 
-        let metrics = config::Metrics::register(&registry)?;
-        let read_only = settings.protection == Protection::Mount;
-        let document = config::Settings {
-            read_only,
-            ..settings.config.clone()
-        };
-        let (engine, handle) = Engine::new(document, store, Arc::clone(&gateway), metrics, gate);
-        let secrets = secrets_of(
-            &settings, gateway, token_file, &tokens, &registry, &drain, &mut tasks,
-        )?;
-        let engine_drain = drain.clone();
-        tasks.spawn(async move {
-            engine
-                .run(engine_drain)
-                .await
-                .context("the document's owner ended")
-        });
+        let (mut joining, aim) = Joining::new(&settings, &drain, registry, journal.clone(), pair);
+        let gateway = joining.gateway(aim);
+        let document = joining.document(store, &gateway)?;
+        let secrets = joining.secrets(gateway, token_file)?;
+        let sandboxes = joining.sandboxes(&document).await?;
+        let operations = joining.operations(&document, sandboxes.clone());
+        joining.tell(&document, sandboxes.clone(), &operations);
+        let health = joining.health(&document, secrets.clone(), sandboxes.as_ref(), &operations)?;
+        let page = joining.usage(&health)?;
 
         let exporter = settings
             .gateway_metrics
-            .then(|| Exporter::new(link.clone()));
-        let sandboxes = match settings.sandbox.clone() {
-            Some(settings) => {
-                let joined =
-                    sandbox::bind(settings, link.clone(), handle.clone(), &registry, &drain);
-                let (running, owner) = joined.await?;
-                kept(running, &drain, commands.clone(), &mut tasks);
-                Some(owner)
-            }
-            None => None,
-        };
-        let operations = operated(
-            operations::Parts {
-                gateway: Arc::new(operations::Linked::new(link.clone())),
-                presence: presences,
-                document: handle.clone(),
-                sandboxes: sandboxes.clone(),
-                child: child.clone(),
-                tokens: Arc::clone(&tokens),
-            },
-            &drain,
-            &mut tasks,
-        );
-        tasks.spawn(done(journal::tell(
-            journal.clone(),
-            handle.clone(),
-            sandboxes.clone(),
-            operations.clone(),
-            drain.clone(),
-        )));
-        let (observer, health) = Observer::new(
-            settings.health.clone(),
-            health::Parts {
-                link: link.clone(),
-                child: child.clone(),
-                tokens,
-                document: handle.clone(),
-                secrets: secrets.clone(),
-                sandboxes: sandboxes.as_ref().map(|owner| owner.handle.view()),
-                suspended: operations.suspension(),
-                journal: journal.clone(),
-                metrics: health::Metrics::register(&registry)?,
-                gate: health_gate,
-            },
-        );
-        tasks.spawn(done(observer.run(drain.clone())));
-        let page = used(
-            &settings,
-            &link,
-            child_status,
-            journal.clone(),
-            health.clone(),
-            registry.clone(),
-            &drain,
-            &mut tasks,
-        )?;
-        let status = Status::new(handle.clone(), secrets, child, settings.protection);
-        let bearer = Bearer::new(settings.tokens.clone(), agent_api::ACTOR_HEADER);
+            .then(|| Exporter::new(joining.link.clone()));
+        let child = joining.supervised.child.clone();
         let rooms = Rooms {
-            document: handle,
-            status,
+            status: Status::new(document.clone(), secrets, child, settings.protection),
+            document,
             sandboxes,
             health,
             journal: journal.clone(),
             operations,
         };
+        let bearer = Bearer::new(settings.tokens.clone(), agent_api::ACTOR_HEADER);
+        let Joining {
+            tasks,
+            readiness,
+            supervised,
+            ..
+        } = joining;
         Ok(Self {
             drain,
             tasks,
@@ -208,7 +126,7 @@ impl App {
             probes,
             api_routes: http::api(rooms, &bearer),
             probe_routes: http::probes(readiness, page, exporter),
-            child: commands,
+            child: supervised.commands,
             journal,
             scribe,
         })
@@ -302,131 +220,242 @@ fn token_file(settings: &Settings) -> Result<(TokenFile, watch::Receiver<secrets
     ))
 }
 
-fn linked(
-    tokens: &Tokens,
-    drain: &Drain,
-    tasks: &mut JoinSet<Result<()>>,
-) -> (watch::Sender<Option<openclaw::Endpoint>>, LinkHandle) {
-    let (aim, endpoint) = watch::channel(None);
-    let (link, handle) = Link::new(endpoint, tokens.tried(), openclaw::Settings::default());
-    let drain = drain.clone();
-    tasks.spawn(done(async move {
-        link.run(async move { drain.signalled().await }).await
-    }));
-    (aim, handle)
-}
-
-/// The child, the way to tell it something, and what is known of it.
-type Supervised = (
-    Option<Child>,
-    Option<mpsc::Sender<Command>>,
-    Option<watch::Receiver<supervisor::Status>>,
-);
-
-fn supervised(
-    settings: Option<supervisor::Settings>,
-    tasks: &mut JoinSet<Result<()>>,
-) -> Supervised {
-    let Some(settings) = settings else {
-        return (None, None, None);
-    };
-    let drain = settings.drain;
-    let supervisor = Supervisor::new(settings);
-    let (sender, commands) = mpsc::channel(16);
-    let status = supervisor.handle().status();
-    let child = Child::new(sender.clone(), status.clone(), drain);
-    tasks.spawn(async move {
-        supervisor
-            .run(commands)
-            .await
-            .context("the gateway's supervisor ended")
-    });
-    (Some(child), Some(sender), Some(status))
-}
-
-fn secrets_of(
-    settings: &Settings,
-    gateway: Arc<dyn Gateway>,
-    token: TokenFile,
-    tokens: &Tokens,
-    registry: &Registry,
-    drain: &Drain,
-    tasks: &mut JoinSet<Result<()>>,
-) -> Result<Option<watch::Receiver<secrets::View>>> {
-    let metrics = secrets::Metrics::register(registry)?;
-    let Some(settings) = settings.secrets.clone() else {
-        return Ok(None);
-    };
-    let (secrets, view) = Secrets::new(settings, gateway, token, tokens.accepted(), metrics);
-    let drain = drain.clone();
-    tasks.spawn(done(secrets.run(drain)));
-    Ok(Some(view))
-}
-
-/// What the instance uses, and the page that shows it with everything else.
-fn used(
-    settings: &Settings,
-    link: &LinkHandle,
-    child: Option<watch::Receiver<supervisor::Status>>,
-    journal: Journal,
-    watched: watch::Receiver<health::View>,
+/// The parts while they are made and joined, one after the other.
+struct Joining<'app> {
+    settings: &'app Settings,
+    drain: &'app Drain,
     registry: Registry,
-    drain: &Drain,
-    tasks: &mut JoinSet<Result<()>>,
-) -> Result<Page> {
-    ProcessMetrics::register(&registry)?;
-    let metrics = usage::Metrics::register(&registry)?;
-    // Where this agent owns no daemon, the families of the sandboxes are named all the same.
-    let sandboxes = ::sandbox::Metrics::register(&Registry::new())?.platform()?;
-    let mut declared = metrics.declared().to_vec();
-    declared.push(&sandboxes);
-    let page = Page::new(registry, &declared);
-    let guard = settings
-        .sandbox
-        .as_ref()
-        .map(|sandbox| sandbox.guard.is_some());
-    let room = usage::room(guard.is_some(), guard == Some(true));
-    let tell = Box::new(move |sample| journal.record(&sample));
-    let usage = Usage::new(
-        settings.usage.clone(),
-        room,
-        link.clone(),
-        child,
-        watched,
-        metrics,
-        tell,
-    );
-    tasks.spawn(done(usage.run(drain.clone())));
-    Ok(page)
+    readiness: Readiness,
+    tasks: JoinSet<Result<()>>,
+    journal: Journal,
+    link: LinkHandle,
+    tokens: Arc<Tokens>,
+    presence: watch::Receiver<Presence>,
+    supervised: Supervised,
 }
 
-/// One task for each part. Nothing waits for the daemon: an instance without sandboxes can serve.
-fn kept(
-    running: sandbox::Running,
-    drain: &Drain,
-    child: Option<mpsc::Sender<Command>>,
-    tasks: &mut JoinSet<Result<()>>,
-) {
-    tasks.spawn(done(running.keeper.run(drain.clone())));
-    if let Some(guard) = running.guard {
-        let guarded = match child {
-            Some(child) => gone_after(child, drain.clone(), tasks),
-            None => drain.clone(),
+/// Says where the gateway is dialled.
+type Aim = watch::Sender<Option<openclaw::Endpoint>>;
+
+impl<'app> Joining<'app> {
+    /// The link to the gateway, and its process where it is our child.
+    fn new(
+        settings: &'app Settings,
+        drain: &'app Drain,
+        registry: Registry,
+        journal: Journal,
+        pair: watch::Receiver<secrets::Pair>,
+    ) -> (Self, Aim) {
+        let mut tasks = JoinSet::new();
+        let tokens = Arc::new(Tokens::new(pair));
+        let (aim, endpoint) = watch::channel(None);
+        let (running, link) = Link::new(endpoint, tokens.tried(), openclaw::Settings::default());
+        let ended = drain.clone();
+        tasks.spawn(done(async move {
+            running.run(async move { ended.signalled().await }).await
+        }));
+        let (sender, presence) = watch::channel(Presence::Absent {
+            reason: "not_tried".to_owned(),
+        });
+        tasks.spawn(done(follow(link.clone(), Arc::clone(&tokens), sender)));
+        let supervised = Supervised::start(settings.child.clone(), &mut tasks);
+        let joining = Self {
+            settings,
+            drain,
+            registry,
+            readiness: Readiness::new(),
+            tasks,
+            journal,
+            link,
+            tokens,
+            presence,
+            supervised,
         };
-        tasks.spawn(done(guard.run(guarded)));
+        (joining, aim)
+    }
+
+    fn gateway(&self, aim: Aim) -> Arc<dyn Gateway> {
+        let settings = gateway::Settings {
+            protection: self.settings.protection,
+            patience: self.settings.patience,
+            document: self.settings.config.document.clone(),
+        };
+        Arc::new(Arc::new(OpenClaw::new(
+            self.link.clone(),
+            self.presence.clone(),
+            aim,
+            settings,
+            self.supervised.child.clone(),
+            Arc::clone(&self.tokens),
+        )))
+    }
+
+    fn document(&mut self, store: Store, gateway: &Arc<dyn Gateway>) -> Result<config::Handle> {
+        let metrics = config::Metrics::register(&self.registry)?;
+        let settings = config::Settings {
+            read_only: self.settings.protection == Protection::Mount,
+            ..self.settings.config.clone()
+        };
+        let gate = self.readiness.gate("document");
+        let (engine, handle) = Engine::new(settings, store, Arc::clone(gateway), metrics, gate);
+        let drain = self.drain.clone();
+        self.tasks.spawn(async move {
+            let ran = engine.run(drain).await;
+            ran.context("the document's owner ended")
+        });
+        Ok(handle)
+    }
+
+    fn secrets(
+        &mut self,
+        gateway: Arc<dyn Gateway>,
+        token: TokenFile,
+    ) -> Result<Option<watch::Receiver<secrets::View>>> {
+        let metrics = secrets::Metrics::register(&self.registry)?;
+        let Some(settings) = self.settings.secrets.clone() else {
+            return Ok(None);
+        };
+        let accepted = self.tokens.accepted();
+        let (secrets, view) = Secrets::new(settings, gateway, token, accepted, metrics);
+        self.tasks.spawn(done(secrets.run(self.drain.clone())));
+        Ok(Some(view))
+    }
+
+    /// One task for each part. Nothing waits for the daemon: an instance without sandboxes can serve.
+    async fn sandboxes(&mut self, document: &config::Handle) -> Result<Option<sandbox::Owner>> {
+        let Some(settings) = self.settings.sandbox.clone() else {
+            return Ok(None);
+        };
+        let (link, document) = (self.link.clone(), document.clone());
+        let joined = sandbox::bind(settings, link, document, &self.registry, self.drain);
+        let (running, owner) = joined.await?;
+        self.tasks
+            .spawn(done(running.keeper.run(self.drain.clone())));
+        if let Some(guard) = running.guard {
+            let guarded = match self.supervised.commands.clone() {
+                Some(child) => gone_after(child, self.drain.clone(), &mut self.tasks),
+                None => self.drain.clone(),
+            };
+            self.tasks.spawn(done(guard.run(guarded)));
+        }
+        Ok(Some(owner))
+    }
+
+    fn operations(
+        &mut self,
+        document: &config::Handle,
+        sandboxes: Option<sandbox::Owner>,
+    ) -> operations::Handle {
+        let (running, handle) = operations::new(operations::Parts {
+            gateway: Arc::new(operations::Linked::new(self.link.clone())),
+            presence: self.presence.clone(),
+            document: document.clone(),
+            sandboxes,
+            child: self.supervised.child.clone(),
+            tokens: Arc::clone(&self.tokens),
+        });
+        self.tasks
+            .spawn(done(running.suspension.run(self.drain.clone())));
+        self.tasks
+            .spawn(done(running.observer.run(self.drain.clone())));
+        handle
+    }
+
+    fn tell(
+        &mut self,
+        document: &config::Handle,
+        sandboxes: Option<sandbox::Owner>,
+        operations: &operations::Handle,
+    ) {
+        self.tasks.spawn(done(journal::tell(
+            self.journal.clone(),
+            document.clone(),
+            sandboxes,
+            operations.clone(),
+            self.drain.clone(),
+        )));
+    }
+
+    fn health(
+        &mut self,
+        document: &config::Handle,
+        secrets: Option<watch::Receiver<secrets::View>>,
+        sandboxes: Option<&sandbox::Owner>,
+        operations: &operations::Handle,
+    ) -> Result<watch::Receiver<health::View>> {
+        let parts = health::Parts {
+            link: self.link.clone(),
+            child: self.supervised.child.clone(),
+            tokens: Arc::clone(&self.tokens),
+            document: document.clone(),
+            secrets,
+            sandboxes: sandboxes.map(|owner| owner.handle.view()),
+            suspended: operations.suspension(),
+            journal: self.journal.clone(),
+            metrics: health::Metrics::register(&self.registry)?,
+            gate: self.readiness.gate("health"),
+        };
+        let (observer, view) = Observer::new(self.settings.health.clone(), parts);
+        self.tasks.spawn(done(observer.run(self.drain.clone())));
+        Ok(view)
+    }
+
+    /// What the instance uses, and the page that shows it with everything else.
+    fn usage(&mut self, watched: &watch::Receiver<health::View>) -> Result<Page> {
+        ProcessMetrics::register(&self.registry)?;
+        let metrics = usage::Metrics::register(&self.registry)?;
+        // Where this agent owns no daemon, the families of the sandboxes are named all the same.
+        let sandboxes = ::sandbox::Metrics::register(&Registry::new())?.platform()?;
+        let mut declared = metrics.declared().to_vec();
+        declared.push(&sandboxes);
+        let page = Page::new(self.registry.clone(), &declared);
+        let sandbox = self.settings.sandbox.as_ref();
+        let guarded = sandbox.is_some_and(|sandbox| sandbox.guard.is_some());
+        let journal = self.journal.clone();
+        let usage = Usage::new(
+            self.settings.usage.clone(),
+            usage::room(sandbox.is_some(), guarded),
+            self.link.clone(),
+            self.supervised.status.clone(),
+            watched.clone(),
+            metrics,
+            Box::new(move |sample| journal.record(&sample)),
+        );
+        self.tasks.spawn(done(usage.run(self.drain.clone())));
+        Ok(page)
     }
 }
 
-/// One task for each part of the gateway's life.
-fn operated(
-    parts: operations::Parts,
-    drain: &Drain,
-    tasks: &mut JoinSet<Result<()>>,
-) -> operations::Handle {
-    let (running, handle) = operations::new(parts);
-    tasks.spawn(done(running.suspension.run(drain.clone())));
-    tasks.spawn(done(running.observer.run(drain.clone())));
-    handle
+/// The gateway's process, where it is our child.
+#[derive(Default)]
+struct Supervised {
+    child: Option<Child>,
+    /// The way to tell it something.
+    commands: Option<mpsc::Sender<Command>>,
+    /// What is known of it.
+    status: Option<watch::Receiver<supervisor::Status>>,
+}
+
+impl Supervised {
+    fn start(settings: Option<supervisor::Settings>, tasks: &mut JoinSet<Result<()>>) -> Self {
+        let Some(settings) = settings else {
+            return Self::default();
+        };
+        let drain = settings.drain;
+        let supervisor = Supervisor::new(settings);
+        let (sender, commands) = mpsc::channel(16);
+        let status = supervisor.handle().status();
+        let child = Child::new(sender.clone(), status.clone(), drain);
+        tasks.spawn(async move {
+            let ran = supervisor.run(commands).await;
+            ran.context("the gateway's supervisor ended")
+        });
+        Self {
+            child: Some(child),
+            commands: Some(sender),
+            status: Some(status),
+        }
+    }
 }
 
 /// A drain that starts once the child has ended: until then its runs come to their end, and their tools with them.
