@@ -94,7 +94,7 @@ pub(super) async fn ask(link: LinkHandle, question: Question) -> Answers {
 
 /// The first round of a life asks everything.
 fn due(round: u32, every: u32) -> bool {
-    round % every == 0
+    round.is_multiple_of(every)
 }
 
 async fn talk(connection: &Connection, question: Question, answers: &mut Answers) {

@@ -4,7 +4,9 @@
 //! anybody may watch, the readiness gate, metrics, entries in the journal. What it thinks of what it sees is the crate
 //! `health`, which is pure; here it is gathered, and what that decides is done. It never reads what users write.
 
+mod acting;
 mod asked;
+mod clocks;
 mod deaths;
 mod disks;
 mod given;

@@ -4,10 +4,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use ::health::cure::{Book, Cure, Decision, Hands, Prescription, Situation};
+use ::health::cure::Book;
 use ::health::death::{Death, Seen};
 use ::health::facts::{Agent, Clock, Facts, Memory};
-use ::health::{Cause, Damper, Key, Verdict, judge, verdict};
+use ::health::{Damper, Key, judge, verdict};
 use agent_api::{JournalEvent, SuspensionView};
 use jiff::Timestamp;
 use openclaw::{Event, LinkHandle, Received};
@@ -16,20 +16,17 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use super::asked::{self, Answers, Question};
+use super::clocks::{Changed, Wall};
 use super::deaths::{Deaths, Moment};
-use super::given::{self, Cures};
+use super::given::Cures;
 use super::heard::Heard;
 use super::metrics::Metrics;
-use super::remedies::Remedies;
 use super::view::{Resources, View};
 use super::{Settings, disks, translated, wire};
 use crate::config::Handle;
 use crate::gateway::{Child, Tokens};
 use crate::journal::Journal;
 use crate::secrets;
-
-/// More causes than these are not told with a change of the verdict.
-const TOLD: usize = 8;
 
 /// What the observer looks at, and where it tells.
 pub struct Parts {
@@ -57,22 +54,22 @@ pub struct Parts {
 
 /// Watches the pod, and does what it can about what is wrong.
 pub struct Observer {
-    parts: Parts,
-    settings: Settings,
-    view: watch::Sender<View>,
-    began: Instant,
-    heard: Heard,
+    pub(super) parts: Parts,
+    pub(super) settings: Settings,
+    pub(super) view: watch::Sender<View>,
+    pub(super) began: Instant,
+    pub(super) heard: Heard,
     deaths: Deaths,
     damper: Damper,
-    book: Book,
-    cures: Cures,
+    pub(super) book: Book,
+    pub(super) cures: Cures,
     /// What is asked of the gateway now.
     asking: Option<Pin<Box<dyn Future<Output = Answers> + Send>>>,
-    ask_at: Instant,
+    pub(super) ask_at: Instant,
     round: u32,
-    curing: Option<Curing>,
-    resources: Resources,
-    runs: Option<u32>,
+    pub(super) curing: Option<Curing>,
+    pub(super) resources: Resources,
+    pub(super) runs: Option<u32>,
     documented: Changed,
     edited: Changed,
     sandboxed: Changed,
@@ -80,7 +77,7 @@ pub struct Observer {
     draining: bool,
 }
 
-type Curing = Pin<Box<dyn Future<Output = (Key, Result<(), String>)> + Send>>;
+pub(super) type Curing = Pin<Box<dyn Future<Output = (Key, Result<(), String>)> + Send>>;
 
 /// What woke the observer.
 enum Wake {
@@ -88,7 +85,7 @@ enum Wake {
     Link,
     Told(Option<Received>),
     Child,
-    Answered(Answers),
+    Answered(Box<Answers>),
     Cured(Key, Result<(), String>),
     Looked,
 }
@@ -141,7 +138,7 @@ impl Observer {
                 Ok(()) = link.changed() => Wake::Link,
                 received = events.next() => Wake::Told(received),
                 () = changed(&mut child) => Wake::Child,
-                answers = doing(&mut self.asking) => Wake::Answered(answers),
+                answers = doing(&mut self.asking) => Wake::Answered(Box::new(answers)),
                 (key, given) = doing(&mut self.curing) => Wake::Cured(key, given),
                 Ok(()) = document.changed() => Wake::Looked,
                 () = renewed(&mut secrets) => Wake::Looked,
@@ -178,7 +175,7 @@ impl Observer {
             Wake::Told(Some(Received::Event(event))) => return self.told(&event, now),
             Wake::Told(_) => return false,
             Wake::Child => self.child(now),
-            Wake::Answered(answers) => self.answered(answers, now),
+            Wake::Answered(answers) => self.answered(*answers, now),
             Wake::Cured(key, given) => self.given(&key, given, now),
             Wake::Looked => {}
         }
@@ -254,7 +251,7 @@ impl Observer {
     }
 
     /// From beside only: its parent knows better.
-    fn see(&mut self, seen: Seen, now: Duration) {
+    pub(super) fn see(&mut self, seen: Seen, now: Duration) {
         if self.parts.child.is_some() {
             return;
         }
@@ -438,211 +435,6 @@ impl Observer {
         let up = matches!(view.daemon, sandbox::Daemon::Up(_));
         let since = self.sandboxed.since(&up.to_string(), now);
         Some(translated::sandbox(&view, since))
-    }
-
-    fn situation(&self, verdict: Verdict) -> Situation {
-        let restarts_inside = self.parts.tokens.restarts_inside();
-        Situation {
-            mode: self.settings.cures.into(),
-            hands: match self.parts.child {
-                Some(_) => Hands::Supervisor { restarts_inside },
-                None => Hands::Sidecar,
-            },
-            verdict,
-            rpc: self.heard.is_up(),
-            active_runs: self.runs,
-            config_busy: translated::busy(&self.parts.document.view()),
-            started: self.heard.up_since,
-        }
-    }
-
-    fn settle(&mut self, causes: &[Cause], situation: &Situation, now: Duration) {
-        for report in self.book.outcome(causes, situation, now) {
-            if let Some(given) = self.cures.settle(&report) {
-                given::tell(
-                    &given,
-                    &report.why,
-                    &self.parts.metrics,
-                    &self.parts.journal,
-                );
-            }
-        }
-    }
-
-    fn cure(&mut self, causes: &[Cause], situation: &Situation, now: Duration) {
-        if self.curing.is_some() {
-            return;
-        }
-        match self.book.next(causes, situation, now) {
-            Decision::Do(prescription) => {
-                self.prescribed(&prescription, false);
-                if matches!(
-                    prescription.cure,
-                    Cure::RestartGateway | Cure::RestartInside
-                ) {
-                    self.see(Seen::RestartExpected, now);
-                }
-                let remedies = Remedies {
-                    link: self.parts.link.clone(),
-                    child: self.parts.child.clone(),
-                };
-                let verdict = situation.verdict;
-                self.curing = Some(Box::pin(async move {
-                    let given = remedies.give(prescription.cure, verdict).await;
-                    (prescription.cause, given)
-                }));
-            }
-            Decision::Observe(prescription) => self.prescribed(&prescription, true),
-            Decision::Wait { .. } | Decision::Exhausted { .. } | Decision::Nothing => {}
-        }
-    }
-
-    fn prescribed(&mut self, prescription: &Prescription, observed: bool) {
-        let given = self.cures.give(prescription, observed);
-        given::tell(&given, "", &self.parts.metrics, &self.parts.journal);
-    }
-
-    fn given(&mut self, key: &Key, given: Result<(), String>, now: Duration) {
-        self.curing = None;
-        self.ask_at = Instant::now();
-        let Err(why) = given else { return };
-        if let Some(report) = self.book.failed(key, &why, now)
-            && let Some(given) = self.cures.settle(&report)
-        {
-            given::tell(
-                &given,
-                &report.why,
-                &self.parts.metrics,
-                &self.parts.journal,
-            );
-        }
-    }
-
-    fn publish(&mut self, verdict: Verdict, causes: Vec<Cause>, now: Duration) {
-        let before = self.view.borrow().clone();
-        let channels = self.heard.channels.clone();
-        let view = View {
-            at: now,
-            now: Timestamp::now(),
-            verdict,
-            since: if verdict == before.verdict {
-                before.since
-            } else {
-                now
-            },
-            causes: Arc::new(causes),
-            channels: channels.map(Arc::new).unwrap_or_default(),
-            resources: self.resources.clone(),
-            mode: before.mode,
-            standing: self.book.standing(now),
-            recent: self.cures.recent(),
-            last_death: before.last_death,
-        };
-        match verdict.is_ready() {
-            true => self.parts.gate.open(),
-            false => self.parts.gate.close(reason(&view)),
-        }
-        self.parts.metrics.shows(&view, self.heard.is_up());
-        if verdict != before.verdict {
-            self.tell(&view, before.verdict);
-        }
-        self.view.send_replace(view);
-    }
-
-    fn tell(&self, view: &View, was: Verdict) {
-        let why = reason(view);
-        match view.verdict {
-            Verdict::Failing | Verdict::Degraded => {
-                tracing::warn!(
-                    verdict = view.verdict.word(),
-                    was = was.word(),
-                    why,
-                    "the verdict on this pod changed"
-                );
-            }
-            _ => tracing::info!(
-                verdict = view.verdict.word(),
-                was = was.word(),
-                why,
-                "the verdict on this pod changed"
-            ),
-        }
-        let causes = view.causes.iter().take(TOLD);
-        self.parts.journal.record(&JournalEvent::Verdict {
-            verdict: wire::verdict(view.verdict),
-            was: wire::verdict(was),
-            causes: causes.map(|cause| wire::cause_view(cause, view)).collect(),
-        });
-    }
-}
-
-/// The gravest cause, for people; the verdict's own word where nothing is wrong.
-fn reason(view: &View) -> String {
-    let gravest = view
-        .causes
-        .iter()
-        .find(|cause| cause.severity() > ::health::Severity::Notice);
-    match gravest {
-        Some(cause) => match cause.subject() {
-            Some(subject) => format!("{subject}: {}", cause.evidence),
-            None => cause.evidence.clone(),
-        },
-        None => view.verdict.word().to_owned(),
-    }
-}
-
-/// Since when something is as it is.
-#[derive(Debug, Default)]
-struct Changed {
-    word: String,
-    at: Duration,
-}
-
-impl Changed {
-    fn since(&mut self, word: &str, now: Duration) -> Duration {
-        if self.word != word {
-            word.clone_into(&mut self.word);
-            self.at = now;
-        }
-        self.at
-    }
-}
-
-/// The wall clock against the one that never jumps.
-#[derive(Debug)]
-struct Wall {
-    last: (SystemTime, Instant),
-    jumped: Option<(i64, Duration)>,
-}
-
-impl Wall {
-    /// A smaller difference is what keeps a clock right.
-    const JUMP: i64 = 60;
-    /// It is told for so long.
-    const TOLD: Duration = Duration::from_secs(300);
-
-    fn new() -> Self {
-        Self {
-            last: (SystemTime::now(), Instant::now()),
-            jumped: None,
-        }
-    }
-
-    fn jumped(&mut self, now: Duration) -> Option<i64> {
-        let (wall, ticks) = std::mem::replace(&mut self.last, (SystemTime::now(), Instant::now()));
-        let gone = i128::try_from(self.last.1.duration_since(ticks).as_secs()).unwrap_or_default();
-        let seconds = |time: SystemTime| match time.duration_since(UNIX_EPOCH) {
-            Ok(since) => i128::from(since.as_secs()),
-            Err(before) => -i128::from(before.duration().as_secs()),
-        };
-        let by = i64::try_from(seconds(self.last.0) - seconds(wall) - gone).unwrap_or_default();
-        if by.abs() >= Self::JUMP {
-            self.jumped = Some((by, now));
-        }
-        let told = self
-            .jumped
-            .filter(|(_, at)| now.saturating_sub(*at) < Self::TOLD);
-        told.map(|(by, _)| by)
     }
 }
 
