@@ -56,6 +56,14 @@ impl Instance {
         instance
     }
 
+    /// Another agent on the same pod, after the one before has ended.
+    #[must_use]
+    pub fn successor(&self, more: &[&str]) -> Agent {
+        let mount = ["--protection", "mount"];
+        let more = [more, &mount].concat();
+        Agent::start(&self.pod, &arguments(&self.pod, &more))
+    }
+
     /// The agent alone.
     #[must_use]
     pub fn alone(pod: Pod, more: &[&str]) -> Self {

@@ -149,6 +149,7 @@ fn every_code_of_an_error_is_described() {
     let problems = read("agent/merge/src/problem.rs");
     let files = read("agent/durable/src/error.rs");
     let sandboxes = read("agent/sandbox/src/keeper/handle.rs");
+    let operations = read("agent/src/operations/error.rs");
     let reasons = |source| literals(item(source, "fn reason(")).into_iter();
     let refusals = literals(item(&bearer, "fn words")).into_iter();
     let kinds = literals(item(&problems, "pub fn as_str")).into_iter();
@@ -156,6 +157,7 @@ fn every_code_of_an_error_is_described() {
         .chain(reasons(&config))
         .chain(reasons(&files))
         .chain(reasons(&sandboxes))
+        .chain(reasons(&operations))
         .chain(refusals.filter(|text| is_word(text)))
         .chain(kinds.filter(|text| is_word(text)))
         .collect();
@@ -215,6 +217,9 @@ fn every_word_of_the_wire_is_described() {
         "SandboxKind",
         "SandboxState",
         "ScopeKind",
+        "SuspensionState",
+        "RestartState",
+        "RestartWay",
     ] {
         let words = variants(item(&wire, &format!("pub enum {name} ")));
         assert!(words.len() > 2, "{name}: {words:?}");

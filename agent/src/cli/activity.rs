@@ -144,7 +144,7 @@ mod tests {
 busy
 
 a stop now costs:
-  2 runs
+  2 runs are active
 
 not known:
   the gateway does not answer
@@ -156,6 +156,7 @@ channels    last traffic 10s ago
 sandboxes   1 live
 streams     1 open
 approvals   1 wait
+pairings    1 wait
 suspension  draining, 2 still at work by centre until 2026-11-24 08:12:24
 ";
         assert_eq!(shown, expected);
