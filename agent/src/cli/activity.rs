@@ -166,7 +166,7 @@ suspension  draining, 2 still at work by centre until 2026-11-24 08:12:24
     fn an_idle_one_says_since_when_and_an_unknown_one_says_so() {
         let nothing: ActivityResponse = serde_json::from_str("{}").unwrap();
         let said = text(&nothing, now(), None, Paint::PLAIN);
-        assert_eq!(said, "it is not known whether it is idle\n\n");
+        assert_eq!(said, "it is not known whether it is idle\n");
         let idle = ActivityResponse {
             idle: Some(true),
             idle_since: Some("2026-11-24T07:12:34Z".to_owned()),

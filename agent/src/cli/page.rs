@@ -50,8 +50,10 @@ impl Page {
         }
     }
 
-    /// Everything.
-    pub(super) fn finish(self) -> String {
+    /// Everything, without empty lines at its end.
+    pub(super) fn finish(mut self) -> String {
+        let end = self.text.trim_end_matches('\n').len();
+        self.text.truncate(end + 1);
         self.text
     }
 
