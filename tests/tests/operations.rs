@@ -1,4 +1,8 @@
 //! The life of a real gateway as callers want it: whether it is idle, suspended, begun anew.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that unwraps fails with its line"
+)]
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
@@ -12,6 +16,9 @@ const LONG: Duration = Duration::from_secs(240);
 const SUSPEND: &str = "/v1/gateway/suspend";
 const RESUME: &str = "/v1/gateway/resume";
 const RESTART: &str = "/v1/gateway/restart";
+
+/// A step of the story, by its name.
+type Step = (&'static str, fn(&mut Stage));
 
 /// An instance with a model that thinks as long as it is told.
 struct Stage {
@@ -117,7 +124,7 @@ impl Stage {
 #[test]
 fn an_instance_is_idle_suspended_and_begun_anew() {
     let mut stage = Stage::start();
-    let steps: [(&str, fn(&mut Stage)); 8] = [
+    let steps: [Step; 8] = [
         ("what runs is told, and idle is since it ended", idleness),
         ("a run refuses a suspension and a restart", busy),
         ("a suspension waits for a run", drained),

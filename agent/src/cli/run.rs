@@ -102,6 +102,9 @@ fn settings(matches: &ArgMatches) -> Result<(app::Settings, LogSettings), Mistak
     if let (Some(child), Some(guard)) = (&mut child, guard) {
         supervise::guarded(child, guard);
     }
+    let daemon = sandbox
+        .as_ref()
+        .and_then(|sandbox| sandbox.keeper.data_root.clone());
     let log = LogSettings {
         filter: level(&given),
         format: format(&given),
@@ -121,7 +124,7 @@ fn settings(matches: &ArgMatches) -> Result<(app::Settings, LogSettings), Mistak
             operate: given.path("operate-token-file"),
         },
         tls: given.path("tls-dir"),
-        health: usage_knobs::health(&given, &config.state, sandbox.as_ref()),
+        health: usage_knobs::health(&given, &config.state, daemon),
         usage: usage_knobs::usage(&given, &config.state),
         gateway_metrics: usage_knobs::passes_on(&given),
         sandbox,

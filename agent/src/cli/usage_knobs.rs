@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use super::knobs::Switch;
+use crate::health;
 use crate::settings::{Given, bytes, dollars, parsed, word};
 use crate::usage::{Plan, Settings};
-use crate::{health, sandbox};
 
 /// The settings. A mistake is noted.
 pub(super) fn usage(given: &Given, state: &Path) -> Settings {
@@ -21,17 +21,13 @@ pub(super) fn usage(given: &Given, state: &Path) -> Settings {
     }
 }
 
-/// The watch over the pod; what the sandboxes' owner knows of places holds here too.
-pub(super) fn health(
-    given: &Given,
-    state: &Path,
-    sandbox: Option<&sandbox::Settings>,
-) -> health::Settings {
+/// The watch over the pod; `daemon` is where the sandbox daemon's data lies.
+pub(super) fn health(given: &Given, state: &Path, daemon: Option<PathBuf>) -> health::Settings {
     let gateway: Option<PathBuf> = given.read("gateway-state", parsed);
     health::Settings {
         cures: given.read("cures", word).unwrap_or_default(),
         state: gateway.unwrap_or_else(|| state.to_path_buf()),
-        daemon: sandbox.and_then(|sandbox| sandbox.keeper.data_root.clone()),
+        daemon,
         memory_limit: given.read("memory-limit", bytes),
     }
 }
