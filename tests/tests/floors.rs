@@ -77,6 +77,7 @@ const NAMED_BY: &[(&str, &[&str])] = &[
         &[
             "sandbox/",
             "journal/told.rs",
+            "operations/observer.rs",
             "health/",
             "app.rs",
             "http/sandbox",
@@ -99,10 +100,16 @@ const NAMED_BY: &[(&str, &[&str])] = &[
             "health/settings.rs",
         ],
     ),
-    ("health", &["health/"]),
+    // The room of the same name is named by those who join and show it.
     (
-        "journal",
-        &["journal/", "app.rs", "http/journal.rs", "http/error.rs"],
+        "health",
+        &[
+            "health/",
+            "app.rs",
+            "http/health.rs",
+            "http/routes.rs",
+            "cli/usage_knobs.rs",
+        ],
     ),
 ];
 

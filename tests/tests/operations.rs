@@ -219,7 +219,6 @@ fn restarted(stage: &mut Stage) {
         assert_eq!(restarted["way"], "rpc");
         assert_ne!(restarted["boot_id"], before);
         assert_eq!(stage.boot_id(), restarted["boot_id"]);
-        eprintln!("         {restarted}");
         stage.idle();
     }
     let newest = stage.operations().pop();
