@@ -155,9 +155,11 @@ impl App {
         }
         loop {
             let ended = tokio::select! {
-                Some(ended) = self.tasks.join_next() => ended,
+                ended = self.tasks.join_next() => ended,
                 ended = &mut self.scribe.writing => return ended.context("a task panicked")?,
-                else => break,
+            };
+            let Some(ended) = ended else {
+                break;
             };
             ended.context("a task panicked")??;
             if !self.drain.is_signalled() {
