@@ -95,6 +95,11 @@ impl Day {
         text.chars().take("2026-11-24".len()).collect()
     }
 
+    /// The moment at which it ends.
+    pub fn end(self) -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(self.after().0.saturating_mul(DAY))
+    }
+
     fn after(self) -> Self {
         Self(self.0.saturating_add(1))
     }
@@ -143,6 +148,11 @@ impl Book {
         }
         self.forget(day);
         grown
+    }
+
+    /// Whether something was used on a day.
+    pub fn has_seen(&self, day: Day) -> bool {
+        self.days.get(&day).is_some_and(|seen| !seen.is_empty())
     }
 
     /// Whether something has come since it was last told.

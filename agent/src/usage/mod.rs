@@ -66,6 +66,12 @@ pub struct Usage {
     paces: Paces,
     samples: Clock,
     seen: Seen,
+    /// When something last happened.
+    stirred: SystemTime,
+    /// Whether something happened before the totals were asked for that are not there yet.
+    is_asked_after_events: bool,
+    /// Whether the last totals had nothing of a day that was used.
+    is_gone: bool,
 }
 
 /// When what is asked.
@@ -140,6 +146,9 @@ impl Usage {
             paces: Paces::new(),
             samples: Clock::default(),
             seen: Seen::default(),
+            stirred: UNIX_EPOCH,
+            is_asked_after_events: false,
+            is_gone: false,
         }
     }
 
@@ -175,7 +184,10 @@ impl Usage {
 
     fn note(&mut self, received: Received) {
         match received {
-            Received::Event(Event::Activity) | Received::Lagged(_) => self.paces.stir(),
+            Received::Event(Event::Activity) | Received::Lagged(_) => {
+                self.stirred = SystemTime::now();
+                self.paces.stir();
+            }
             Received::Event(_) => {}
         }
     }

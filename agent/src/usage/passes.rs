@@ -1,7 +1,7 @@
 //! One beat: what is due is asked of the gateway and counted.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use openclaw::{Connection, Diagnostic, Error, ModelUsage, SystemInfo, WebhookStep};
 
@@ -13,6 +13,9 @@ pub(super) const IMPATIENT: Duration = Duration::from_secs(20);
 
 /// The most that this becomes.
 const PATIENT: Duration = Duration::from_secs(300);
+
+/// The gateway gives totals that it has, and counts anew meanwhile: such as are older than this are of before.
+const STALE: Duration = Duration::from_secs(300);
 
 /// After something happened totals may be complete, and of before: they are looked at once more.
 const ONCE_MORE: Duration = Duration::from_secs(120);
@@ -119,17 +122,23 @@ impl Usage {
 
     async fn read_totals(&mut self, connection: &Connection, now: Duration) -> Result<(), Error> {
         let something_happened = self.paces.totals.ask(now);
-        let today = Day::of(SystemTime::now());
+        self.is_asked_after_events |= something_happened;
+        let clock = SystemTime::now();
+        let today = Day::of(clock);
         let day = self.book.due(today);
         let text = day.text();
         let usage = connection.usage(&text, &text).await?;
-        if !usage.fresh {
+        let ended = if day < today { day.end() } else { UNIX_EPOCH };
+        let since = self.stirred.max(ended).max(clock - STALE);
+        let is_of_now = usage.fresh && usage.updated_at_ms >= Some(millis(since));
+        let seen = self.labelled(usage.models);
+        if !is_of_now || self.vanishes(day, &seen) {
             self.paces.totals.retry(now, self.paces.patience);
             self.paces.patience = PATIENT.min(self.paces.patience * 2);
             return Ok(());
         }
         self.paces.patience = IMPATIENT;
-        let seen = self.labelled(usage.models);
+        let something_happened = std::mem::take(&mut self.is_asked_after_events);
         let grown = self.book.see(day, today, seen);
         // Kept before it is shown: a counter that went back would be counted anew by whoever reads it.
         self.remembered.write(&self.book.saved());
@@ -140,6 +149,14 @@ impl Usage {
             self.paces.totals.retry(now, ONCE_MORE);
         }
         Ok(())
+    }
+
+    /// Whether nothing is left of a day that was used: believed when it is said twice.
+    fn vanishes(&mut self, day: Day, seen: &Amounts) -> bool {
+        let is_gone = seen.is_empty() && self.book.has_seen(day);
+        let is_first_time = is_gone && !self.is_gone;
+        self.is_gone = is_gone;
+        is_first_time
     }
 
     /// What each label was used for. Where names are many, those that were used most get theirs first.
@@ -202,6 +219,11 @@ fn used(row: &ModelUsage) -> Used {
         output: row.output,
         cost_usd: row.cost_usd,
     }
+}
+
+fn millis(time: SystemTime) -> u64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn heard<T>(what: &'static str, answer: Result<T, Error>) -> Option<T> {

@@ -43,7 +43,7 @@ fn every_family_is_named_and_nothing_is_made_up() {
         }
     }
     assert_eq!(page.family("pilotfish_build_info").len(), 1);
-    page.is_well_formed(&instance);
+    page.is_well_formed();
 }
 
 /// Forty of everything, where the table has room for a few.
@@ -157,6 +157,6 @@ fn a_full_page_has_at_most_three_hundred_series() {
             page.value("openclaw_pod_memory_usage_bytes"),
             Some(600_000_000.0)
         );
-        page.is_well_formed(&scene.instance);
+        page.is_well_formed();
     }
 }

@@ -12,9 +12,14 @@ const MODELS: usize = 200;
 /// What the models were used for over some days, sessions of all agents together.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Usage {
-    /// Whether the numbers are complete. The gateway counts in the background, for minutes
-    /// after a run; until then they are old or zero.
+    /// Whether the numbers were complete when they were counted. The gateway counts in the
+    /// background, for minutes after a run; until then they are old or zero. Where it has no
+    /// session in these days, nothing is complete.
     pub fresh: bool,
+    /// When they were counted, in milliseconds since 1970. The gateway gives the numbers that it
+    /// has, how ever old, and counts anew meanwhile: `fresh` alone does not say that they are
+    /// those of now (2026.9.6). Asking again within 30 s gives the newer ones.
+    pub updated_at_ms: Option<u64>,
     /// One row for each model, at most 200.
     pub models: Vec<ModelUsage>,
 }
@@ -54,6 +59,7 @@ struct Params<'a> {
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Wire {
+    updated_at: Maybe<u64>,
     cache_status: Maybe<CacheStatus>,
     aggregates: Maybe<Aggregates>,
 }
@@ -67,6 +73,7 @@ struct CacheStatus {
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Aggregates {
+    session_count: Maybe<u64>,
     by_model: Maybe<Few<Row, MODELS>>,
 }
 
@@ -110,10 +117,15 @@ impl From<Row> for ModelUsage {
 
 impl From<Wire> for Usage {
     fn from(wire: Wire) -> Self {
-        let status = wire.cache_status.or_default().status;
-        let rows = wire.aggregates.or_default().by_model.or_default().kept;
+        let aggregates = wire.aggregates.or_default();
+        let fresh = match wire.cache_status.0 {
+            Some(cache) => cache.status.0.as_deref() == Some("fresh"),
+            None => aggregates.session_count.0 == Some(0),
+        };
+        let rows = aggregates.by_model.or_default().kept;
         Self {
-            fresh: status.0.as_deref() == Some("fresh"),
+            fresh,
+            updated_at_ms: wire.updated_at.0,
             models: rows.into_iter().map(ModelUsage::from).collect(),
         }
     }
@@ -165,7 +177,17 @@ mod tests {
         };
         let usage = read(RECORDED);
         assert!(usage.fresh);
+        assert!(usage.updated_at_ms.is_some());
         assert_eq!(usage.models, [want]);
+    }
+
+    /// As 2026.9.6 answers for a day without a session.
+    #[test]
+    fn nothing_is_complete_where_there_is_no_session() {
+        let usage =
+            read(r#"{"updatedAt":7,"sessions":[],"aggregates":{"sessionCount":0,"byModel":[]}}"#);
+        assert_eq!((usage.fresh, usage.updated_at_ms), (true, Some(7)));
+        assert_eq!(usage.models, []);
     }
 
     #[test]
