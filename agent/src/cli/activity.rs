@@ -27,7 +27,7 @@ pub(super) fn activity(matches: &ArgMatches, paint: Paint) -> Result<Answer, Err
 fn text(answer: &ActivityResponse, now: Timestamp, width: Option<usize>, paint: Paint) -> String {
     let mut page = Page::new(width);
     page.line(&head(answer, now, paint));
-    list(&mut page, "a stop now costs", &answer.losses);
+    list(&mut page, "in the way of a stop", &answer.losses);
     list(&mut page, "not known", &answer.unknown);
     page.gap();
     page.row_if(
@@ -143,7 +143,7 @@ mod tests {
         let expected = "\
 busy
 
-a stop now costs:
+in the way of a stop:
   2 runs are active
 
 not known:

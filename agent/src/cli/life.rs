@@ -116,7 +116,7 @@ fn given_back() -> Error {
 /// Says on stderr what is waited for, once as long as it is the same.
 fn waiting(what: &str, said: &mut String) {
     if said != what {
-        let _ = writeln!(io::stderr(), "waiting for {what}");
+        let _ = writeln!(io::stderr(), "waiting: {what}");
         what.clone_into(said);
     }
 }
@@ -242,7 +242,10 @@ mod tests {
     fn what_is_waited_for_is_named() {
         let mut activity: ActivityResponse = serde_json::from_str("{}").unwrap();
         assert_eq!(waits_for(&activity, &view("draining")), "2 at work");
-        activity.losses = vec!["2 runs".to_owned(), "a\x1b".to_owned()];
-        assert_eq!(waits_for(&activity, &view("draining")), "2 runs, a\\u{1b}");
+        activity.losses = vec!["2 runs are active".to_owned(), "a\x1b".to_owned()];
+        assert_eq!(
+            waits_for(&activity, &view("draining")),
+            "2 runs are active, a\\u{1b}"
+        );
     }
 }
