@@ -60,7 +60,7 @@ if [ -z "$without" ]; then
     --guard-socket "$guard" --gateway-state "$home/state" --workspace-root "$home/workspace"
   )
   about="at unix://$guard, behind the guard (the daemon itself: $home/daemon)"
-  also="    4. Give it a model (models.providers, with your key) and have it run a command: it does so in a sandbox. Without a
+  also="    5. Give it a model (models.providers, with your key) and have it run a command: it does so in a sandbox. Without a
        model, make one by hand, through the guard, and see it come and go; with --privileged it is refused:
        $home/bin/pilotfish-agent sandboxes --watch --agent http://127.0.0.1:$api --token-file $home/tokens/read
        docker --host unix://$guard run --rm --label openclaw.sandbox=1 --network none openclaw-sandbox:bookworm-slim sleep 60
@@ -128,6 +128,8 @@ cat <<TEXT
     2. Add gateway: { port: 1 } to it. It is locked: refused, with line and column.
     3. Ask who set a key:
        $home/bin/pilotfish-agent explain logging.level --agent http://127.0.0.1:$api --token-file $home/tokens/read
+    4. See how it is, kill the gateway, and see what is told of it (in config/: dashboards and alerts for its metrics):
+       $home/bin/pilotfish-agent status --watch --agent http://127.0.0.1:$api --token-file $home/tokens/read
 $also
   Ctrl-C ends all of it.
 

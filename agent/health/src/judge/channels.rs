@@ -131,15 +131,19 @@ fn with_history(account: &Account, why: String) -> String {
 
 type Told = BTreeMap<String, (Kind, String)>;
 
-/// `/readyz` names channels, not accounts: it counts for one that has accounts and of which none is dead already.
+/// `/readyz` names channels, not accounts: it counts for one that has accounts, none of which is dead already or starts: it
+/// names one that starts anew, too.
 fn named_by_readyz(facts: &Facts, channels: &Channels, dead: &mut Told) {
     for name in &facts.gateway.ready_failing {
-        let known = channels
+        let mut accounts = channels
             .accounts
             .iter()
-            .any(|account| account.channel == *name);
+            .filter(|account| account.channel == *name)
+            .peekable();
+        let known = accounts.peek().is_some();
+        let starts = accounts.any(|account| account.started.is_some() && on_its_way(account));
         let told = dead.keys().any(|subject| channel_of(subject) == name);
-        if known && !told {
+        if known && !starts && !told {
             let evidence = "the gateway's `/readyz` names it".to_owned();
             dead.insert(name.clone(), (Kind::ChannelDead, evidence));
         }

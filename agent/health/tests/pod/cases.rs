@@ -321,6 +321,25 @@ pub const CASES: &[Case] = &[
         },
         &[(Kind::ChannelDead, "telegram/default")],
     ),
+    (
+        "named by its page while it starts anew",
+        |f| {
+            *account_of(f) = Account {
+                health_state: None,
+                lifecycle: Some("starting".into()),
+                started: Some(seconds(3)),
+                last_error: None,
+                ..dead("telegram", "default")
+            };
+            f.gateway.ready_failing = vec!["telegram".into()];
+        },
+        &[],
+    ),
+    (
+        "named by its page and well by its own status",
+        |f| f.gateway.ready_failing = vec!["telegram".into()],
+        &[(Kind::ChannelDead, "telegram")],
+    ),
     // Around it.
     (
         "a plugin",
