@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use super::asked::{self, Answers, Question};
+use super::beat::BEAT;
 use super::deaths::{Deaths, Moment};
 use super::given::{self, Cures};
 use super::heard::Heard;
@@ -164,7 +165,7 @@ impl Observer {
         let ask = self.asking.is_none().then_some(self.ask_at);
         let damper = self.damper.due().map(|due| self.began + due);
         let due = ask.into_iter().chain(damper).min();
-        due.unwrap_or_else(|| Instant::now() + asked::BEAT)
+        due.unwrap_or_else(|| Instant::now() + BEAT)
     }
 
     /// Takes over what happened. True when it may change what is thought of the pod.
@@ -300,7 +301,7 @@ impl Observer {
 
     fn answered(&mut self, answers: Answers, now: Duration) {
         self.asking = None;
-        self.ask_at = Instant::now() + answers.pause(self.heard.is_up());
+        self.ask_at = answers.next(self.heard.is_up());
         if answers.spoke {
             self.heard.last_answer = Some(now);
         }
