@@ -24,6 +24,7 @@ CONTAINERD=github.com/containerd/containerd/v2/cmd/containerd@v2.4.2
 CONTAINERD_SHIM=github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2@v2.4.2
 RUNC=github.com/opencontainers/runc@v1.5.2
 SANDBOX_SUITE=bookworm
+PROM_CLIENT=15.1.3
 CACHE=${PILOTFISH_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/pilotfish}
 
 say() { printf 'setup: %s\n' "$*"; }
@@ -156,25 +157,36 @@ if [ ${#missing[@]} -gt 0 ]; then
   install "${missing[@]}"
 fi
 
+# unpacked PACKAGE PLACE: Debian's package, unpacked.
+unpacked() {
+  local part=$CACHE/.part.$$ log=$CACHE/${2##*/}.log
+  has apt-get || fail "${2##*/} is missing, and there is no apt-get to get Debian's package $1."
+  [ "$(id -u)" != 0 ] || refresh
+  say "getting ${2##*/} (out of Debian's package $1)"
+  mkdir -p "$part/deb"
+  # As root, apt fetches as its own user, who must be able to write here.
+  (cd "$part/deb" && apt-get -o APT::Sandbox::User=root download -qq "$1") >"$log" 2>&1 \
+    || { cat "$log" >&2; fail "apt-get could not download the package $1 (run apt-get update as root first)."; }
+  dpkg-deb -x "$part/deb/$1"_*.deb "$part/unpacked"
+  mv -T "$part/unpacked" "$2"
+  rm -rf "$part"
+}
+
 # promtool comes with the whole Prometheus server; unpacked rather than installed, so that no server is started here. The
 # tests start one themselves.
 promtool=$CACHE/promtool/usr/bin/promtool
 if has promtool && has prometheus; then
   say "promtool  $(command -v promtool)"
 elif [ ! -x "$promtool" ]; then
-  has apt-get || fail "promtool and prometheus are missing: install Prometheus."
-  [ "$(id -u)" != 0 ] || refresh
-  say "getting promtool (out of Debian's package prometheus)"
-  part=$CACHE/.part.$$
-  mkdir -p "$part/deb"
-  # As root, apt fetches as its own user, who must be able to write here.
-  (cd "$part/deb" && apt-get -o APT::Sandbox::User=root download -qq prometheus) >"$CACHE/promtool.log" 2>&1 \
-    || { cat "$CACHE/promtool.log" >&2; fail "apt-get could not download the package prometheus (run apt-get update as root first)."; }
-  dpkg-deb -x "$part"/deb/prometheus_*.deb "$part/promtool"
-  mv -T "$part/promtool" "$CACHE/promtool"
-  rm -rf "$part"
+  unpacked prometheus "$CACHE/promtool"
 fi
 { has promtool && has prometheus; } || say "promtool  $promtool"
+
+# What the bench reads pages of beside ours.
+[ -x "$CACHE/node-exporter/usr/bin/prometheus-node-exporter" ] || unpacked prometheus-node-exporter "$CACHE/node-exporter"
+say "node_exporter  $CACHE/node-exporter/usr/bin/prometheus-node-exporter"
+[ -d "$CACHE/prom-client/node_modules/prom-client" ] || npm_install "prom-client@$PROM_CLIENT" "$CACHE/prom-client"
+say "prom-client $PROM_CLIENT  $CACHE/prom-client"
 
 # --- the sandbox daemons ------------------------------------------------------------------------------------------------
 say "$(dockerd --version | sed 's/, build.*//')  $(command -v dockerd)"

@@ -60,6 +60,47 @@ pub fn promtool() -> PathBuf {
     of_prometheus("promtool")
 }
 
+/// Node's program.
+///
+/// # Panics
+/// When it is not installed.
+#[must_use]
+pub fn node() -> PathBuf {
+    let platforms = ["linux-x64", "linux-arm64"];
+    let places = platforms.map(|name| format!("node/node_modules/node-{name}/bin/node"));
+    found(&places.each_ref().map(String::as_str))
+}
+
+/// prom-client, the metrics library of Node.
+///
+/// # Panics
+/// When it is not installed.
+#[must_use]
+pub fn prom_client() -> PathBuf {
+    found(&["prom-client/node_modules/prom-client"])
+}
+
+/// node_exporter, which shows a machine's figures.
+///
+/// # Panics
+/// When it is not installed.
+#[must_use]
+pub fn node_exporter() -> PathBuf {
+    found(&["node-exporter/usr/bin/prometheus-node-exporter"])
+}
+
+/// The first of these in the cache.
+fn found(places: &[&str]) -> PathBuf {
+    let mut paths = places.iter().map(|place| folder().join(place));
+    let found = paths.find(|path| path.exists());
+    found.unwrap_or_else(|| {
+        panic!(
+            "{} is missing: run `make test` or tests/setup.sh",
+            places[0]
+        )
+    })
+}
+
 /// The Prometheus server.
 pub(crate) fn prometheus() -> PathBuf {
     of_prometheus("prometheus")

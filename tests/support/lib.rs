@@ -29,7 +29,7 @@ mod volume;
 mod wait;
 
 pub use agent::{Agent, Finished, agent_binary};
-pub use cache::{Version, promtool};
+pub use cache::{Version, node, node_exporter, prom_client, promtool};
 pub use daemon::{Daemon, DaemonVersion, SANDBOX_BASE, SANDBOX_IMAGE, docker_command};
 pub use fake::{Close, Fake, Knobs, Refusal, dead_account, live_account};
 pub use gateway::{Gateway, GatewayOptions};

@@ -95,6 +95,7 @@ impl Connection {
     ) -> Result<T, Error> {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let text = self.encode(id, method, params)?;
+        tracing::trace!(what = method, "the gateway is asked");
         let answered = timeout(patience, self.exchange(id, text)).await;
         let answer = answered.map_err(|_| Error::Timeout {
             what: method,

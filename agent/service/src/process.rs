@@ -1,6 +1,7 @@
 //! Metrics of the process itself, from `/proc`.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read;
 
 use prometheus::{
     Counter, Gauge, Registry,
@@ -15,6 +16,9 @@ const TICKS_PER_SECOND: f64 = 100.0;
 
 /// A page of memory on what we run on.
 const PAGE_BYTES: f64 = 4096.0;
+
+/// More than `/proc/self/stat` has, so that it is read at once.
+const STAT_BYTES: usize = 1024;
 
 /// One entry for each open file.
 const OPEN_FILES: &str = "/proc/self/fd";
@@ -98,7 +102,10 @@ struct Stat {
 
 impl Stat {
     fn read() -> Option<Self> {
-        let stat = fs::read_to_string("/proc/self/stat").ok()?;
+        let mut stat = String::with_capacity(STAT_BYTES);
+        File::open("/proc/self/stat")
+            .and_then(|mut file| file.read_to_string(&mut stat))
+            .ok()?;
         // The name in parentheses may have spaces and parentheses of its own; what follows has not.
         let fields: Vec<&str> = stat.rsplit_once(") ")?.1.split_ascii_whitespace().collect();
         let number = |index: usize| -> Option<f64> { fields.get(index)?.parse().ok() };
@@ -132,7 +139,7 @@ fn boot_seconds() -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs::File, time::SystemTime};
+    use std::time::SystemTime;
 
     use super::*;
 

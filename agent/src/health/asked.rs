@@ -10,8 +10,8 @@ use openclaw::probe::{self, Page, Probe};
 use openclaw::{Channels, Connection, Error, Health, LinkHandle, SystemInfo};
 use tokio::time::Instant;
 
-/// Between two looks at a gateway that answers.
-pub(super) const BEAT: Duration = Duration::from_secs(10);
+use super::beat::{BEAT, next_beat};
+
 /// Between two looks at one that does not.
 const ABSENT: Duration = Duration::from_millis(500);
 /// The gateway blocks for 3 s at times.
@@ -57,11 +57,11 @@ pub(super) struct Answers {
 }
 
 impl Answers {
-    /// How long to wait before the next question.
-    pub(super) fn pause(&self, up: bool) -> Duration {
+    /// When to ask again: at the next beat, unless the answer took long.
+    pub(super) fn next(&self, up: bool) -> Instant {
         match up {
-            true => (self.took * SHARE).clamp(BEAT, LONGEST),
-            false => ABSENT,
+            true => next_beat((self.took * SHARE).clamp(BEAT, LONGEST) - BEAT),
+            false => Instant::now() + ABSENT,
         }
     }
 }

@@ -7,6 +7,7 @@
 mod acting;
 mod asked;
 mod clocks;
+mod beat;
 mod deaths;
 mod disks;
 mod given;
@@ -19,6 +20,7 @@ mod translated;
 mod view;
 pub mod wire;
 
+pub use beat::next_beat;
 pub use metrics::Metrics;
 pub use observer::{Observer, Parts};
 pub use settings::Settings;

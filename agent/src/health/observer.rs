@@ -17,6 +17,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::asked::{self, Answers, Question};
 use super::clocks::{Changed, Wall};
+use super::beat::BEAT;
 use super::deaths::{Deaths, Moment};
 use super::given::Cures;
 use super::heard::Heard;
@@ -161,7 +162,7 @@ impl Observer {
         let ask = self.asking.is_none().then_some(self.ask_at);
         let damper = self.damper.due().map(|due| self.began + due);
         let due = ask.into_iter().chain(damper).min();
-        due.unwrap_or_else(|| Instant::now() + asked::BEAT)
+        due.unwrap_or_else(|| Instant::now() + BEAT)
     }
 
     /// Takes over what happened. True when it may change what is thought of the pod.
@@ -297,7 +298,7 @@ impl Observer {
 
     fn answered(&mut self, answers: Answers, now: Duration) {
         self.asking = None;
-        self.ask_at = Instant::now() + answers.pause(self.heard.is_up());
+        self.ask_at = answers.next(self.heard.is_up());
         if answers.spoke {
             self.heard.last_answer = Some(now);
         }

@@ -18,14 +18,14 @@ mod sample;
 mod settings;
 
 use std::sync::{Arc, Weak};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use agent_api::JournalEvent;
 use openclaw::{Connection, Event, LinkHandle, Received};
 use service::Drain;
 use supervisor::Status;
 use tokio::sync::watch;
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
+use tokio::time::{Instant, sleep_until};
 
 pub use budget::room;
 pub use metrics::Metrics;
@@ -39,10 +39,7 @@ use pod::Pod;
 use remembered::Remembered;
 use sample::Clock;
 
-use crate::health::View;
-
-/// Everything is done at a beat, which others share: a wakeup that is there costs nothing more.
-const BEAT: Duration = Duration::from_secs(10);
+use crate::health::{View, next_beat};
 
 /// Takes a sample of use.
 pub type Tell = Box<dyn Fn(JournalEvent) + Send + Sync>;
@@ -79,7 +76,6 @@ struct Paces {
     records: Pace,
     totals: Pace,
     sessions: Pace,
-    system: Pace,
     /// How long to wait for totals that are not complete.
     patience: Duration,
 }
@@ -91,7 +87,6 @@ impl Paces {
             records: pace(5, 60),
             totals: pace(60, 600),
             sessions: pace(15, 300),
-            system: pace(30, 30),
             patience: passes::IMPATIENT,
         }
     }
@@ -155,7 +150,8 @@ impl Usage {
     /// Follows the gateway until the drain.
     pub async fn run(mut self, drain: Drain) {
         let mut events = self.link.events();
-        let mut beat = beat();
+        // At the beat of the watch: a wakeup that is there costs nothing more.
+        let mut beat = next_beat(Duration::ZERO);
         loop {
             tokio::select! {
                 () = drain.signalled() => break,
@@ -163,10 +159,10 @@ impl Usage {
                     Some(received) => self.note(received),
                     None => break,
                 },
-                Ok(()) = self.watched.changed() => self.show_channels(),
-                _ = beat.tick() => tokio::select! {
+                Ok(()) = self.watched.changed() => self.show_watched(),
+                () = sleep_until(beat) => tokio::select! {
                     () = drain.signalled() => break,
-                    () = self.pass() => {}
+                    () = self.pass() => beat = next_beat(Duration::ZERO),
                 },
             }
         }
@@ -175,11 +171,21 @@ impl Usage {
         }
     }
 
-    /// What the channels are: those that should be up, and whether they are.
-    fn show_channels(&mut self) {
-        let channels = Arc::clone(&self.watched.borrow_and_update().channels);
+    /// What was asked of a gateway that answers: the channels that should be up, and whether they are; of one that is not
+    /// our child also what it uses.
+    fn show_watched(&mut self) {
+        let view = self.watched.borrow_and_update();
+        let (channels, resources) = (Arc::clone(&view.channels), view.resources.clone());
+        drop(view);
+        if self.link.connection().is_err() {
+            return;
+        }
         let up = channels::up(&channels, &mut self.labels);
         self.metrics.channels(&up);
+        if self.pod.is_none() {
+            self.metrics.pod(resources.cpu, resources.memory);
+            self.seen.memory_bytes = resources.memory;
+        }
     }
 
     fn note(&mut self, received: Received) {
@@ -191,16 +197,4 @@ impl Usage {
             Received::Event(_) => {}
         }
     }
-}
-
-/// Every ten seconds of the clock on the wall: so do others without a word between them.
-fn beat() -> Interval {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    let into = now.unwrap_or_default().as_millis() % BEAT.as_millis();
-    let rest = BEAT.saturating_sub(Duration::from_millis(
-        u64::try_from(into).unwrap_or_default(),
-    ));
-    let mut beat = interval_at(Instant::now() + rest, BEAT);
-    beat.set_missed_tick_behavior(MissedTickBehavior::Skip);
-    beat
 }

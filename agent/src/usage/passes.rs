@@ -35,18 +35,10 @@ impl Usage {
     }
 
     async fn ask(&mut self, connection: &Arc<Connection>, now: Duration) {
-        let is_new = self.met.as_ptr() != Arc::as_ptr(connection);
-        if is_new || (self.pod.is_none() && self.paces.system.is_due(now)) {
-            self.paces.system.ask(now);
-            let info = connection.system_info().await;
-            let info = heard("what it uses", info);
-            if is_new {
-                self.meet(info.as_ref(), now);
-                self.met = Arc::downgrade(connection);
-            }
-            if self.pod.is_none() {
-                self.show(info.unwrap_or_default());
-            }
+        if self.met.as_ptr() != Arc::as_ptr(connection) {
+            let info = heard("who it is", connection.system_info().await);
+            self.meet(info.as_ref(), now);
+            self.met = Arc::downgrade(connection);
         }
         if self.paces.records.is_due(now) {
             self.paces.records.ask(now);
@@ -190,13 +182,6 @@ impl Usage {
         let limit = self.settings.memory_limit.or(reading.limit_bytes);
         self.metrics.memory_limit(limit);
         self.seen.memory_bytes = reading.memory_bytes;
-    }
-
-    /// What a gateway says of itself that is not our child.
-    fn show(&mut self, info: SystemInfo) {
-        let cores = info.event_loop.and_then(|said| said.cpu_core_ratio);
-        self.metrics.pod(cores, info.rss_bytes);
-        self.seen.memory_bytes = info.rss_bytes;
     }
 
     /// What it said is no longer true.

@@ -1,11 +1,12 @@
 //! What the agent costs beside a gateway, when nothing happens.
 
 use std::fs;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use support::{Daemon, DaemonVersion, Instance, Pod, agent_binary, newest};
 
 use crate::figure::Figure;
+use crate::process::{Count, memory, private};
 use crate::rounds::Rounds;
 use crate::sandboxes::{Fleet, OURS, Stage};
 
@@ -15,13 +16,6 @@ const SANDBOXES: usize = 20;
 
 /// How long after the last change it may still tidy up.
 const SETTLE: Duration = Duration::from_secs(15);
-
-/// What the kernel counted of a process.
-struct Counted {
-    at: Instant,
-    switches: u64,
-    nanoseconds: u64,
-}
 
 /// Measures the rows.
 pub fn measure(rounds: Rounds) -> Vec<Figure> {
@@ -76,17 +70,14 @@ pub fn with_sandboxes(rounds: Rounds) -> Vec<Figure> {
 /// How often it woke, and for how long.
 fn work(stage: &str, pid: i32, rounds: Rounds) -> [Figure; 2] {
     std::thread::sleep(SETTLE);
-    let before = count(pid);
+    let before = Count::of(pid);
     std::thread::sleep(rounds.idle());
-    let after = count(pid);
-    let seconds = (after.at - before.at).as_secs_f64();
-    let wakeups = (after.switches - before.switches) as f64 / seconds;
-    let share = (after.nanoseconds - before.nanoseconds) as f64 / 1e9 / seconds;
+    let work = before.work(pid);
     [
-        figure(stage, "wakeups", wakeups, "/s")
+        figure(stage, "wakeups", work.wakeups, "/s")
             .at_most(1.0)
-            .note(format!("over {seconds:.0} s, all threads")),
-        figure(stage, "CPU", share * 1e6, "ppm")
+            .note(format!("over {:.0} s, all threads", work.seconds)),
+        figure(stage, "CPU", work.ppm, "ppm")
             .at_most(50.0)
             .note("of one core"),
     ]
@@ -106,53 +97,4 @@ fn neighbour(instance: &Instance) -> Instance {
     let neighbour = Instance::alone(pod, &[]);
     neighbour.document_in_place();
     neighbour
-}
-
-/// What is its own alone, in KiB.
-pub fn private(pid: i32) -> f64 {
-    memory(pid, "Private_Clean") + memory(pid, "Private_Dirty")
-}
-
-fn count(pid: i32) -> Counted {
-    let threads: Vec<_> = fs::read_dir(format!("/proc/{pid}/task"))
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
-    let read = |thread: &std::path::PathBuf, name: &str| {
-        fs::read_to_string(thread.join(name)).unwrap_or_default()
-    };
-    let switches = |thread| -> u64 {
-        let status = read(thread, "status");
-        status
-            .lines()
-            .filter(|line| line.contains("ctxt_switches"))
-            .map(number)
-            .sum()
-    };
-    let running = |thread| {
-        number(
-            read(thread, "schedstat")
-                .split(' ')
-                .next()
-                .unwrap_or_default(),
-        )
-    };
-    Counted {
-        at: Instant::now(),
-        switches: threads.iter().map(switches).sum(),
-        nanoseconds: threads.iter().map(running).sum(),
-    }
-}
-
-/// A line of the memory's sums, in KiB.
-pub fn memory(pid: i32, name: &str) -> f64 {
-    let sums = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap();
-    sums.lines()
-        .find(|line| line.starts_with(name))
-        .map_or(0.0, |line| number(line) as f64)
-}
-
-fn number(text: &str) -> u64 {
-    let digits: String = text.chars().filter(char::is_ascii_digit).collect();
-    digits.parse().unwrap_or_default()
 }

@@ -11,21 +11,28 @@
 )]
 
 mod document;
+mod example;
 mod figure;
 mod hand;
 mod idle;
+mod journal;
 mod machine;
 mod merge;
 mod peers;
+mod process;
 mod proof;
 mod renames;
 mod restart;
 mod rounds;
 mod sandboxes;
+mod scrape;
+mod scraped;
 mod series;
 mod size;
 mod swap;
 mod undo;
+mod verdict;
+mod watched;
 
 use std::env;
 use std::fs;
@@ -42,6 +49,12 @@ const ROWS: &[(&str, Row)] = &[
     ("document", document::measure),
     ("idle", idle::measure),
     ("idle-sandboxes", idle::with_sandboxes),
+    ("watched", watched::measure),
+    ("scrape", scrape::measure),
+    ("verdict", verdict::supervised),
+    ("verdict-beside", verdict::beside),
+    ("verdict-channel", verdict::channel),
+    ("journal", journal::measure),
     ("proof", proof::measure),
     ("undo", undo::measure),
     ("restart", restart::measure),

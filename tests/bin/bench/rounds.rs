@@ -36,6 +36,17 @@ impl Rounds {
         (self.0 / 40).clamp(1, 4)
     }
 
+    /// How long an agent is looked at that watches a gateway.
+    pub fn watched(self) -> Duration {
+        Duration::from_secs(if self.0 < 100 { 20 } else { 120 })
+    }
+
+    /// How long its calls are counted: some are made once in ten minutes.
+    pub fn counted(self) -> Duration {
+        let whole = Duration::from_secs(600);
+        if self.0 < 200 { self.watched() } else { whole }
+    }
+
     /// How long an idle agent is looked at.
     pub fn idle(self) -> Duration {
         Duration::from_secs(if self.0 < 200 { 10 } else { 60 })

@@ -25,6 +25,11 @@ impl Series {
         self.at(0.95)
     }
 
+    /// The longest, in seconds.
+    pub fn longest(&self) -> f64 {
+        self.at(1.0)
+    }
+
     fn at(&self, share: f64) -> f64 {
         let mut sorted: Vec<f64> = self.0.iter().map(Duration::as_secs_f64).collect();
         sorted.sort_by(f64::total_cmp);

@@ -8,7 +8,7 @@ use support::DaemonVersion;
 use super::fleet::Stage;
 use super::owner::{OURS, Owner};
 use crate::figure::Figure;
-use crate::idle::private;
+use crate::process::private;
 use crate::rounds::Rounds;
 use crate::series::Series;
 

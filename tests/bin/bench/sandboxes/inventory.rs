@@ -11,7 +11,7 @@ use support::{DaemonVersion, Instance};
 use super::fleet::Stage;
 use super::owner::{LONG, OURS, Owner};
 use crate::figure::Figure;
-use crate::idle::memory;
+use crate::process::memory;
 use crate::rounds::Rounds;
 use crate::series::Series;
 
