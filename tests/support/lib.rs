@@ -25,6 +25,7 @@ mod pod;
 mod ports;
 mod prometheus;
 mod rpc;
+mod telegram;
 mod volume;
 mod wait;
 
@@ -42,6 +43,7 @@ pub use model::Model;
 pub use pod::{Layers, Pod, Ports};
 pub use prometheus::Prometheus;
 pub use rpc::{Rpc, RpcError};
+pub use telegram::{Mood, Telegram};
 pub use volume::Volume;
 pub use wait::{eventually, until};
 

@@ -75,7 +75,7 @@ pub(crate) fn switch(world: &World, method: &str, params: &Value) -> Outcome {
         params["accountId"].as_str().unwrap_or("default"),
     );
     let mut knobs = world.knobs.lock().unwrap();
-    let incurable = knobs.incurable;
+    let (incurable, deadly) = (knobs.incurable, knobs.deadly);
     let Some(accounts) = knobs.channels.get_mut(channel) else {
         return Err(error(
             "INVALID_REQUEST",
@@ -84,7 +84,11 @@ pub(crate) fn switch(world: &World, method: &str, params: &Value) -> Outcome {
     };
     for account in accounts {
         if account["accountId"] == id {
-            turn(account, on, incurable);
+            let dies = on && deadly && !account["lastError"].is_null();
+            turn(account, on, incurable || deadly);
+            if dies {
+                world.die();
+            }
         }
     }
     Ok(if on {

@@ -51,6 +51,8 @@ pub struct Knobs {
     pub channel_issues: Vec<Value>,
     /// Starting a dead account leaves it dead.
     pub incurable: bool,
+    /// Starting a dead account kills the gateway.
+    pub deadly: bool,
     /// Plugins that `health` lists as failed.
     pub plugin_errors: Vec<Value>,
     /// How late its event loop says that it is.
@@ -150,6 +152,7 @@ impl Default for Knobs {
             channels: BTreeMap::new(),
             channel_issues: Vec::new(),
             incurable: false,
+            deadly: false,
             plugin_errors: Vec::new(),
             event_loop_delay: Duration::from_millis(20),
             rss_bytes: 600_000_000,
