@@ -84,7 +84,8 @@ impl Telegram {
         let id = 1000 + desk.asked.len();
         let from = json!({ "id": 555, "is_bot": false, "first_name": "P", "username": "person" });
         let chat = json!({ "id": 555, "type": "private", "first_name": "P" });
-        let message = json!({ "message_id": id, "date": 1, "from": from, "chat": chat, "text": text });
+        let message =
+            json!({ "message_id": id, "date": 1, "from": from, "chat": chat, "text": text });
         desk.news
             .push(json!({ "update_id": id, "message": message }));
     }
@@ -148,10 +149,7 @@ fn serve(port: u16, desk: Shared, stopped: oneshot::Receiver<()>) {
     runtime.shutdown_background();
 }
 
-async fn answer(
-    State(desk): State<Shared>,
-    Path((_, method)): Path<(String, String)>,
-) -> Response {
+async fn answer(State(desk): State<Shared>, Path((_, method)): Path<(String, String)>) -> Response {
     let (mood, news) = {
         let mut desk = desk.lock().unwrap();
         let news = match method == "getUpdates" && desk.mood != Mood::Refuses {

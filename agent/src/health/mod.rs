@@ -6,8 +6,8 @@
 
 mod acting;
 mod asked;
-mod clocks;
 mod beat;
+mod clocks;
 mod deaths;
 mod disks;
 mod given;

@@ -16,8 +16,8 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use super::asked::{self, Answers, Question};
-use super::clocks::{Changed, Wall};
 use super::beat::BEAT;
+use super::clocks::{Changed, Wall};
 use super::deaths::{Deaths, Moment};
 use super::given::Cures;
 use super::heard::Heard;

@@ -18,7 +18,7 @@ mod sample;
 mod settings;
 
 use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use agent_api::JournalEvent;
 use openclaw::{Connection, Event, LinkHandle, Received};

@@ -10,8 +10,14 @@ fn inferred(death: &Value, causes: &[&str]) {
     let cause = death["cause"].as_str().unwrap();
     assert!(causes.contains(&cause), "{death:#}");
     assert_eq!(death["inferred"], true, "{death:#}");
-    assert!(death.get("signal").is_none() && death.get("code").is_none(), "{death:#}");
-    assert!(!death["evidence"].as_array().unwrap().is_empty(), "{death:#}");
+    assert!(
+        death.get("signal").is_none() && death.get("code").is_none(),
+        "{death:#}"
+    );
+    assert!(
+        !death["evidence"].as_array().unwrap().is_empty(),
+        "{death:#}"
+    );
 }
 
 fn boot(instance: &Instance) -> Value {

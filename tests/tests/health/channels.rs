@@ -39,7 +39,9 @@ fn channel(instance: &Instance, account: &str) -> Value {
 /// Waits until the gateway itself calls it down, and then until the agent names it.
 fn dies(instance: &Instance, account: &str) -> Value {
     let down = |said: &Value| said["connected"] == false || said["running"] == false;
-    until("the gateway says so", LONG, || down(&own_word(instance, account)));
+    until("the gateway says so", LONG, || {
+        down(&own_word(instance, account))
+    });
     eprintln!("the gateway on {account}: {}", own_word(instance, account));
     let cause = told(instance, "channel", &format!("telegram/{account}"));
     eprintln!("the agent on {account}: {cause}");
@@ -54,9 +56,16 @@ pub fn story() {
         .base
         .set("95-bots.json5", layer(&first, &second).to_string());
     let instance = Instance::sidecar(pod, newest(), &[]);
-    let up = || channel(&instance, "first")["state"] == "up" && channel(&instance, "second")["state"] == "up";
+    let up = || {
+        channel(&instance, "first")["state"] == "up"
+            && channel(&instance, "second")["state"] == "up"
+    };
     if eventually(LONG, || up().then_some(())).is_none() {
-        panic!("{:#}\n{:#}", health(&instance), instance.rpc().call("channels.status", &json!({})).unwrap());
+        panic!(
+            "{:#}\n{:#}",
+            health(&instance),
+            instance.rpc().call("channels.status", &json!({})).unwrap()
+        );
     }
     let healthy = verdict(&instance, "healthy");
     assert!(causes(&healthy, "channel", "telegram/first").is_empty());
@@ -66,7 +75,11 @@ pub fn story() {
     second.set(Mood::Refuses);
     dies(&instance, "first");
     dies(&instance, "second");
-    let _ = (ready(&instance), events(&instance, "cure"), sample(&instance, "x"));
+    let _ = (
+        ready(&instance),
+        events(&instance, "cure"),
+        sample(&instance, "x"),
+    );
     std::thread::sleep(Duration::from_secs(5));
     eprintln!("{:#}", health(&instance));
 }

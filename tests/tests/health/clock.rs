@@ -55,7 +55,11 @@ fn a_clock_that_is_set_back_by_a_day_is_a_notice_and_nothing_else() {
     let cause = told(&instance, "clock", "jumped by -86");
     assert_eq!(cause["severity"], "notice", "{cause}");
     let said = health(&instance);
-    assert_eq!((&said["verdict"], ready(&instance)), (&json!("healthy"), 200), "{said:#}");
+    assert_eq!(
+        (&said["verdict"], ready(&instance)),
+        (&json!("healthy"), 200),
+        "{said:#}"
+    );
     assert_eq!(said["causes"].as_array().unwrap().len(), 1, "{said:#}");
 
     // Everything goes on: an end is seen, told and over, and the journal has lost nothing.

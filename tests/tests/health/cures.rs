@@ -43,7 +43,11 @@ pub fn observed() {
     let (instance, fake) = beside(dead(), &["--cures", "observe"]);
     told(&instance, "channel", "telegram/default");
     let cure = first(&instance);
-    assert_eq!((&cure["cure"], &cure["outcome"]), (&json!("channel_restart"), &json!("observed")), "{cure}");
+    assert_eq!(
+        (&cure["cure"], &cure["outcome"]),
+        (&json!("channel_restart"), &json!("observed")),
+        "{cure}"
+    );
     assert_eq!(cure["subject"], "telegram/default", "{cure}");
     let said = health(&instance);
     assert_eq!(said["cures"]["mode"], "observe");
@@ -53,7 +57,13 @@ pub fn observed() {
     let line = instance.agent.stderr.all().join("\n");
     assert!(line.contains("would cure, but only observes"), "{line}");
     assert!(sample(&instance, &counted("observed")) > Some(0.0));
-    assert_eq!((called(&fake, "channels.stop"), called(&fake, "channels.start")), (0, 0));
+    assert_eq!(
+        (
+            called(&fake, "channels.stop"),
+            called(&fake, "channels.start")
+        ),
+        (0, 0)
+    );
 }
 
 /// A restart of a channel waits for the run; with its end it is given. The bot stays dead, and that is said.
@@ -67,12 +77,26 @@ pub fn waits_for_a_run_and_does_not_help() {
     assert_eq!((called(&fake, "channels.stop"), ready(&instance)), (0, 200));
     fake.set(|knobs| knobs.active_runs = 0);
     let cure = first(&instance);
-    assert_eq!((&cure["cure"], &cure["outcome"]), (&json!("channel_restart"), &json!("pending")), "{cure}");
-    assert_eq!((called(&fake, "channels.stop"), called(&fake, "channels.start")), (1, 1));
+    assert_eq!(
+        (&cure["cure"], &cure["outcome"]),
+        (&json!("channel_restart"), &json!("pending")),
+        "{cure}"
+    );
+    assert_eq!(
+        (
+            called(&fake, "channels.stop"),
+            called(&fake, "channels.start")
+        ),
+        (1, 1)
+    );
     recorded(&instance, "cure", |event| event["outcome"] == "no_help");
     assert_eq!(sample(&instance, &counted("no_help")), Some(1.0));
     assert_eq!(word(&instance), "degraded");
-    assert_eq!(called(&fake, "gateway.restart.request"), 0, "one step at a time");
+    assert_eq!(
+        called(&fake, "gateway.restart.request"),
+        0,
+        "one step at a time"
+    );
 }
 
 /// Starting the bot kills the gateway: it is laid to the cure, which is not given again.
@@ -95,7 +119,11 @@ pub fn worse() {
     let cause = told(&instance, "channel", "telegram/default");
     let remedy = cause["remedy"].as_str().unwrap();
     assert!(remedy.contains("made things worse"), "{cause}");
-    assert_eq!(events(&instance, "cure").len(), 2, "given, and what came of it");
+    assert_eq!(
+        events(&instance, "cure").len(),
+        2,
+        "given, and what came of it"
+    );
 }
 
 /// An account that nobody has linked is nobody's failure.
@@ -108,8 +136,10 @@ fn an_account_that_nobody_linked_is_no_failure() {
     });
     let knobs = Knobs {
         channels: [("whatsapp".to_owned(), vec![account])].into(),
-        channel_issues: vec![json!({ "channel": "whatsapp", "accountId": "default", "kind": "auth",
-            "message": "Not linked (no WhatsApp Web session).", "fix": "openclaw channels login" })],
+        channel_issues: vec![
+            json!({ "channel": "whatsapp", "accountId": "default", "kind": "auth",
+            "message": "Not linked (no WhatsApp Web session).", "fix": "openclaw channels login" }),
+        ],
         failing: vec!["whatsapp".to_owned()],
         ..Knobs::default()
     };
@@ -117,6 +147,13 @@ fn an_account_that_nobody_linked_is_no_failure() {
     let cause = told(&instance, "channel", "whatsapp/default");
     assert_eq!(cause["severity"], "notice", "{cause}");
     let said = verdict(&instance, "healthy");
-    assert_eq!((&said["channels"][0]["state"], ready(&instance)), (&json!("unlinked"), 200), "{said:#}");
-    assert_eq!(sample(&instance, "openclaw_channel_up{channel=\"whatsapp\"}"), None);
+    assert_eq!(
+        (&said["channels"][0]["state"], ready(&instance)),
+        (&json!("unlinked"), 200),
+        "{said:#}"
+    );
+    assert_eq!(
+        sample(&instance, "openclaw_channel_up{channel=\"whatsapp\"}"),
+        None
+    );
 }

@@ -78,7 +78,12 @@ fn killed(instance: &Instance) {
 #[track_caller]
 fn seen(death: &Value, cause: &str, before: &str) {
     assert_eq!(
-        (&death["cause"], &death["inferred"], &death["signal"], &death["last_verdict"]),
+        (
+            &death["cause"],
+            &death["inferred"],
+            &death["signal"],
+            &death["last_verdict"]
+        ),
         (&json!(cause), &json!(false), &json!(9), &json!(before)),
         "{death:#}"
     );
@@ -96,7 +101,9 @@ fn out_of_memory(instance: &Instance) {
     group.set(group.used() + 2 * MIB);
     let starved = || {
         // It answers from memory of its own.
-        if let Ok(mut rpc) = support::Rpc::connect(instance.pod.ports.gateway, &instance.pod.gateway_token()) {
+        if let Ok(mut rpc) =
+            support::Rpc::connect(instance.pod.ports.gateway, &instance.pod.gateway_token())
+        {
             let _ = rpc.call("config.schema", &json!({}));
         }
         instance.gateway_pid() != pid
@@ -105,5 +112,8 @@ fn out_of_memory(instance: &Instance) {
     let death = death(instance, 2);
     seen(&death, "oom", "healthy");
     another(instance, pid);
-    assert_eq!(sample(instance, "pilotfish_gateway_deaths_total{cause=\"oom\"}"), Some(1.0));
+    assert_eq!(
+        sample(instance, "pilotfish_gateway_deaths_total{cause=\"oom\"}"),
+        Some(1.0)
+    );
 }

@@ -17,7 +17,10 @@ fn a_full_disk_is_said_and_the_journal_goes_on_when_there_is_room() {
     disk.fill();
     let cause = told(&instance, "disk", "state");
     assert_eq!(cause["severity"], "failing", "{cause}");
-    assert_eq!((word(&instance).as_str(), ready(&instance)), ("failing", 503));
+    assert_eq!(
+        (word(&instance).as_str(), ready(&instance)),
+        ("failing", 503)
+    );
     let cause = told(&instance, "journal", "writes to the journal fail");
     assert_eq!(cause["severity"], "degraded", "{cause}");
     // The kernel's room for a last few bytes may have taken the first words, no more.

@@ -32,7 +32,11 @@ pub fn ended_by_its_parent() {
     let pod = Pod::new();
     let busy = Knobs {
         active_runs: 1,
-        channels: [("telegram".to_owned(), vec![dead_account("default", "refused")])].into(),
+        channels: [(
+            "telegram".to_owned(),
+            vec![dead_account("default", "refused")],
+        )]
+        .into(),
         ..Knobs::default()
     };
     knobs(&pod, &busy);
@@ -49,9 +53,16 @@ pub fn ended_by_its_parent() {
     let given = cures(&instance);
     let ended = given.iter().find(|cure| cure["cure"] == "gateway_end");
     assert_eq!(ended.unwrap()["component"], "gateway", "{given:#?}");
-    assert!(given.iter().all(|cure| cure["component"] == "gateway"), "{given:#?}");
+    assert!(
+        given.iter().all(|cure| cure["component"] == "gateway"),
+        "{given:#?}"
+    );
     let died = recorded(&instance, "gateway_died", |_| true)["death"].clone();
-    assert_eq!((&died["cause"], &died["inferred"]), (&json!("restart"), &json!(false)), "{died:#}");
+    assert_eq!(
+        (&died["cause"], &died["inferred"]),
+        (&json!("restart"), &json!(false)),
+        "{died:#}"
+    );
     assert_eq!(died["last_verdict"], "failing", "{died:#}");
     verdict(&instance, "degraded");
     assert_eq!(ready(&instance), 200);
@@ -91,7 +102,11 @@ pub fn left_to_the_kubelet() {
     let said = instance.agent.stderr.all().join("\n");
     assert!(said.contains("left_to_kubelet"), "{said}");
     let pending = "pilotfish_cures_total{cure=\"gateway_end\",outcome=\"helped\"}";
-    assert_eq!(sample(&instance, pending), None, "it has no hand on that process");
+    assert_eq!(
+        sample(&instance, pending),
+        None,
+        "it has no hand on that process"
+    );
     signal(pid, Signal::SIGCONT);
     verdict(&instance, "healthy");
     assert_eq!(ready(&instance), 200);

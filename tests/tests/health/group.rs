@@ -13,11 +13,18 @@ pub struct Group {
 impl Group {
     /// One with this limit in bytes.
     pub fn new(limit: u64) -> Self {
-        assert!(support::is_root(), "this test makes a cgroup and must run as root");
+        assert!(
+            support::is_root(),
+            "this test makes a cgroup and must run as root"
+        );
         let root = Path::new("/sys/fs/cgroup");
         let (root, limit_file, usage) = match root.join("cgroup.controllers").exists() {
             true => (root.to_owned(), "memory.max", "memory.current"),
-            false => (root.join("memory"), "memory.limit_in_bytes", "memory.usage_in_bytes"),
+            false => (
+                root.join("memory"),
+                "memory.limit_in_bytes",
+                "memory.usage_in_bytes",
+            ),
         };
         let group = Self {
             folder: root.join(format!("pilotfish-health-{}", std::process::id())),

@@ -24,7 +24,10 @@ impl Seen {
             let before = self.0.entry(key.clone()).or_insert_with(|| entry.clone());
             assert_eq!(before, entry, "{key:?} means two things");
         }
-        let numbers: Vec<_> = entries.iter().map(|entry| entry["number"].as_u64()).collect();
+        let numbers: Vec<_> = entries
+            .iter()
+            .map(|entry| entry["number"].as_u64())
+            .collect();
         assert!(numbers.is_sorted_by(|one, next| one < next), "{numbers:?}");
         entries
     }
@@ -37,7 +40,9 @@ fn begin(instance: &mut Instance) {
 
 fn starts(instance: &Instance) -> Vec<bool> {
     let starts = events(instance, "agent_started").into_iter();
-    starts.map(|event| event["predecessor_lost"] == true).collect()
+    starts
+        .map(|event| event["predecessor_lost"] == true)
+        .collect()
 }
 
 fn newest(instance: &Instance) -> (String, u64) {
@@ -48,7 +53,9 @@ fn newest(instance: &Instance) -> (String, u64) {
 
 /// Waits for the words of this life, so that what comes after is another's.
 fn started(instance: &Instance, lives: usize) {
-    support::until("the start is told", LONG, || starts(instance).len() >= lives);
+    support::until("the start is told", LONG, || {
+        starts(instance).len() >= lives
+    });
 }
 
 #[test]
@@ -73,7 +80,11 @@ fn numbers_go_on_under_another_id_whatever_ended_the_agent() {
     begin(&mut instance);
     started(&instance, 3);
     seen.look(&instance);
-    assert_eq!(starts(&instance), [false, true, false], "it ended in good order");
+    assert_eq!(
+        starts(&instance),
+        [false, true, false],
+        "it ended in good order"
+    );
     assert_eq!(events(&instance, "agent_ending").len(), 1);
 }
 
@@ -84,7 +95,10 @@ fn a_restored_volume_uses_no_number_twice_under_one_id() {
     started(&instance, 1);
     let mut seen = Seen::default();
     assert_eq!(instance.agent.stop(LONG).code(), Some(0));
-    let (file, copy) = (instance.pod.path("agent-state/journal"), instance.pod.path("copy"));
+    let (file, copy) = (
+        instance.pod.path("agent-state/journal"),
+        instance.pod.path("copy"),
+    );
     fs::copy(&file, &copy).unwrap();
 
     begin(&mut instance);
@@ -99,19 +113,27 @@ fn a_restored_volume_uses_no_number_twice_under_one_id() {
     let entries = seen.look(&instance);
     let id = &entries.last().unwrap()["id"];
     assert_ne!(*id, lost.0);
-    assert!(entries.iter().any(|entry| entry["number"] == lost.1), "the same numbers mean something else");
+    assert!(
+        entries.iter().any(|entry| entry["number"] == lost.1),
+        "the same numbers mean something else"
+    );
 
     // A reader who was further than the snapshot is told that it cannot know what it missed.
     let after = format!("/v1/journal?after={}:{}", lost.0, lost.1);
     let page = instance.api().get(&after).json();
     assert_eq!(page["gap"]["kind"], "unknown", "{page:#}");
-    assert_eq!(page["entries"][0]["number"], entries[0]["number"], "from the oldest on");
+    assert_eq!(
+        page["entries"][0]["number"], entries[0]["number"],
+        "from the oldest on"
+    );
 }
 
 fn ack(instance: &Instance, up_to: &str) -> (u16, Value) {
     let body = json!({ "up_to": up_to }).to_string();
     let kind = [("content-type", "application/json")];
-    let answer = instance.api().send("POST", "/v1/journal/ack", &kind, body.as_bytes());
+    let answer = instance
+        .api()
+        .send("POST", "/v1/journal/ack", &kind, body.as_bytes());
     let answer = answer.unwrap();
     (answer.status, answer.json())
 }
@@ -123,19 +145,39 @@ fn what_is_acknowledged_stays_so() {
     started(&instance, 1);
     let (id, number) = newest(&instance);
     let cursor = |number: u64| format!("{id}:{number}");
-    assert_eq!(ack(&instance, &cursor(number)), (200, json!({ "acknowledged": number })));
+    assert_eq!(
+        ack(&instance, &cursor(number)),
+        (200, json!({ "acknowledged": number }))
+    );
     let back = ack(&instance, &cursor(number.saturating_sub(1)));
-    assert_eq!(back, (200, json!({ "acknowledged": number })), "it never goes back");
-    for wrong in [cursor(number + 1000), format!("{}:1", "0".repeat(32)), "nonsense".to_owned()] {
+    assert_eq!(
+        back,
+        (200, json!({ "acknowledged": number })),
+        "it never goes back"
+    );
+    for wrong in [
+        cursor(number + 1000),
+        format!("{}:1", "0".repeat(32)),
+        "nonsense".to_owned(),
+    ] {
         let (status, said) = ack(&instance, &wrong);
         assert!((400..500).contains(&status), "{wrong}: {status} {said}");
         assert!(said["code"].is_string(), "{said}");
     }
     instance.agent.kill();
     begin(&mut instance);
-    assert_eq!(instance.api().get("/v1/journal").json()["acknowledged"], number);
-    let left = instance.api().get(&format!("/v1/journal?after={}", cursor(number))).json();
-    assert!(left["entries"][0]["number"].as_u64() > Some(number), "{left:#}");
+    assert_eq!(
+        instance.api().get("/v1/journal").json()["acknowledged"],
+        number
+    );
+    let left = instance
+        .api()
+        .get(&format!("/v1/journal?after={}", cursor(number)))
+        .json();
+    assert!(
+        left["entries"][0]["number"].as_u64() > Some(number),
+        "{left:#}"
+    );
 }
 
 /// The gateway repeats in an error what it was given, and what somebody wrote.
@@ -153,7 +195,10 @@ fn neither_secrets_nor_words_of_users_are_kept() {
     };
     let (instance, fake) = beside(knobs, &[]);
     told(&instance, "channel", "telegram/default");
-    fake.push("chat", json!({ "state": "final", "message": { "content": [{ "text": words }] } }));
+    fake.push(
+        "chat",
+        json!({ "state": "final", "message": { "content": [{ "text": words }] } }),
+    );
     fake.kill();
     recorded(&instance, "verdict", |event| event["verdict"] == "failing");
     fake.revive();

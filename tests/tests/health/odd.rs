@@ -39,10 +39,16 @@ fn what_can_be_read_of_a_strange_answer_is_read() {
     let cause = told(&instance, "channel", "telegram/dead");
     assert_eq!(cause["severity"], "degraded", "{cause}");
     let said = health(&instance);
-    assert_eq!((&said["verdict"], ready(&instance)), (&json!("degraded"), 200), "{said:#}");
+    assert_eq!(
+        (&said["verdict"], ready(&instance)),
+        (&json!("degraded"), 200),
+        "{said:#}"
+    );
     assert!(causes(&said, "channel", "newer").is_empty(), "{said:#}");
     assert!(causes(&said, "channel", "fax").is_empty(), "{said:#}");
-    fake.set(|knobs| knobs.answers = BTreeMap::from([("channels.status".to_owned(), json!("none"))]));
+    fake.set(|knobs| {
+        knobs.answers = BTreeMap::from([("channels.status".to_owned(), json!("none"))])
+    });
     fake.push_health();
     verdict(&instance, "healthy");
 }
@@ -57,7 +63,10 @@ fn fleet() -> BTreeMap<String, Vec<Value>> {
 
 fn asked(fake: &support::Fake) -> usize {
     let calls = fake.calls();
-    calls.iter().filter(|call| *call == "channels.status").count()
+    calls
+        .iter()
+        .filter(|call| *call == "channels.status")
+        .count()
 }
 
 #[test]
@@ -73,14 +82,22 @@ fn five_hundred_accounts_are_told_in_bounds_and_asked_for_less_often() {
     let answer = instance.api().get("/v1/health");
     assert!(answer.body.len() < BOUND, "{} bytes", answer.body.len());
     let said = answer.json();
-    assert_eq!(causes(&said, "channel", "telegram/a0").len(), 20, "{said:#}");
+    assert_eq!(
+        causes(&said, "channel", "telegram/a0").len(),
+        20,
+        "{said:#}"
+    );
     assert_eq!(causes(&said, "channel", "").len(), 21);
     assert_eq!(ready(&instance), 200);
     // An answer that takes 0.3 s is asked for once in 60 s instead of once in 10 s: a slow machine asks less.
     let before = asked(&fake);
     std::thread::sleep(Duration::from_secs(25));
     let after = asked(&fake);
-    assert!(after <= before + 1, "asked {} times in 25 s", after - before);
+    assert!(
+        after <= before + 1,
+        "asked {} times in 25 s",
+        after - before
+    );
     fake.set(|knobs| {
         knobs.late.clear();
         knobs.channels.clear();

@@ -17,13 +17,27 @@ fn a_gateway_that_ends_again_and_again_is_a_loop_and_its_words_say_why() {
     let lock = Flock::lock(file, FlockArg::LockExclusiveNonblock).unwrap();
     let instance = parent(pod, &[]);
     let first = death(&instance, 1);
-    assert_eq!((&first["cause"], &first["code"]), (&json!("exit"), &json!(78)), "{first:#}");
+    assert_eq!(
+        (&first["cause"], &first["code"]),
+        (&json!("exit"), &json!(78)),
+        "{first:#}"
+    );
     assert_eq!(first["inferred"], false, "{first:#}");
-    assert_eq!(first["meaning"], "another gateway holds the state directory", "{first:#}");
+    assert_eq!(
+        first["meaning"], "another gateway holds the state directory",
+        "{first:#}"
+    );
     let cause = told(&instance, "startup", "times within 15 min");
     assert_eq!(cause["severity"], "failing", "{cause}");
-    assert_eq!((word(&instance).as_str(), ready(&instance)), ("failing", 503));
-    assert_eq!(health(&instance)["cures"]["recent"], json!([]), "its parent starts it anyway");
+    assert_eq!(
+        (word(&instance).as_str(), ready(&instance)),
+        ("failing", 503)
+    );
+    assert_eq!(
+        health(&instance)["cures"]["recent"],
+        json!([]),
+        "its parent starts it anyway"
+    );
     assert!(sample(&instance, "pilotfish_gateway_deaths_total{cause=\"exit\"}") >= Some(3.0));
 
     // The next one does not like the document either.

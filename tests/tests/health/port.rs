@@ -72,9 +72,16 @@ fn a_page_of_html_is_no_gateway() {
     let pages = Pages::start(instance.pod.ports.gateway);
     let cause = told(&instance, "gateway", "HTML");
     assert_eq!(cause["severity"], "failing", "{cause}");
-    assert_eq!((word(&instance).as_str(), ready(&instance)), ("failing", 503));
+    assert_eq!(
+        (word(&instance).as_str(), ready(&instance)),
+        ("failing", 503)
+    );
     assert_eq!(sample(&instance, "pilotfish_gateway_up"), Some(0.0));
-    assert_eq!(health(&instance)["cures"]["recent"], json!([]), "nobody is cured of a stranger");
+    assert_eq!(
+        health(&instance)["cures"]["recent"],
+        json!([]),
+        "nobody is cured of a stranger"
+    );
     drop(pages);
     fake.revive();
     verdict(&instance, "healthy");
@@ -87,7 +94,10 @@ fn a_refused_token_is_named_until_it_is_taken() {
     fake.rotate_token("another one");
     let cause = told(&instance, "gateway", "refuses the agent");
     assert_eq!(cause["severity"], "failing", "{cause}");
-    assert_eq!((word(&instance).as_str(), ready(&instance)), ("failing", 503));
+    assert_eq!(
+        (word(&instance).as_str(), ready(&instance)),
+        ("failing", 503)
+    );
     let ours = instance.pod.gateway_token();
     assert!(!cause.to_string().contains(&ours), "{cause}");
     fake.set(|knobs| knobs.token = ours);
@@ -123,12 +133,22 @@ fn with_half_of_the_methods_nothing_is_invented() {
     assert_eq!(said["channels"], json!([]), "{said}");
     assert!(said["resources"].get("memory_bytes").is_none(), "{said}");
     assert_eq!(ready(&instance), 200);
-    assert_eq!(sample(&instance, "openclaw_channel_up{channel=\"telegram\"}"), None);
+    assert_eq!(
+        sample(&instance, "openclaw_channel_up{channel=\"telegram\"}"),
+        None
+    );
     fake.kill();
     told(&instance, "gateway", "nobody listens");
-    assert_eq!((word(&instance).as_str(), ready(&instance)), ("failing", 503));
+    assert_eq!(
+        (word(&instance).as_str(), ready(&instance)),
+        ("failing", 503)
+    );
     fake.revive();
     verdict(&instance, "healthy");
     let death = death(&instance, 1);
-    assert_eq!((&death["cause"], &death["inferred"]), (&json!("crashed"), &json!(true)), "{death}");
+    assert_eq!(
+        (&death["cause"], &death["inferred"]),
+        (&json!("crashed"), &json!(true)),
+        "{death}"
+    );
 }

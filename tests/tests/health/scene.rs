@@ -31,11 +31,7 @@ pub fn beside_on(pod: Pod, knobs: Knobs, more: &[&str]) -> (Instance, Fake) {
 /// A fake gateway for this pod.
 pub fn fake(pod: &Pod, knobs: Knobs) -> Fake {
     let token = pod.gateway_token();
-    Fake::start(
-        &pod.document(),
-        pod.ports.gateway,
-        Knobs { token, ..knobs },
-    )
+    Fake::start(&pod.document(), pod.ports.gateway, Knobs { token, ..knobs })
 }
 
 /// The program of the fake gateway.
@@ -151,7 +147,9 @@ pub fn events(instance: &Instance, kind: &str) -> Vec<Value> {
 pub fn recorded(instance: &Instance, kind: &str, is_it: impl Fn(&Value) -> bool) -> Value {
     let found = eventually(LONG, || {
         std::thread::sleep(Duration::from_millis(100));
-        events(instance, kind).into_iter().find(|event| is_it(event))
+        events(instance, kind)
+            .into_iter()
+            .find(|event| is_it(event))
     });
     found.unwrap_or_else(|| panic!("not in the journal: {:#?}", events(instance, kind)))
 }
@@ -170,9 +168,10 @@ pub fn death(instance: &Instance, number: usize) -> Value {
 /// A sample of the page of metrics.
 pub fn sample(instance: &Instance, name: &str) -> Option<f64> {
     let page = instance.agent.probe().get("/metrics").body;
-    let line = page
-        .lines()
-        .find(|line| line.rsplit_once(' ').is_some_and(|(found, _)| found == name));
+    let line = page.lines().find(|line| {
+        line.rsplit_once(' ')
+            .is_some_and(|(found, _)| found == name)
+    });
     line.map(|line| line.rsplit_once(' ').unwrap().1.parse().unwrap())
 }
 
@@ -182,11 +181,21 @@ pub struct SmallDisk(std::path::PathBuf);
 impl SmallDisk {
     pub fn mount(place: &Path, size: &str) -> Self {
         use nix::mount::{MsFlags, mount};
-        assert!(support::is_root(), "this test mounts a tmpfs and must run as root");
+        assert!(
+            support::is_root(),
+            "this test mounts a tmpfs and must run as root"
+        );
         let user = support::GATEWAY_UID;
         let options = format!("size={size},mode=750,uid={user},gid={user}");
         let flags = MsFlags::empty();
-        mount(Some("tmpfs"), place, Some("tmpfs"), flags, Some(options.as_str())).unwrap();
+        mount(
+            Some("tmpfs"),
+            place,
+            Some("tmpfs"),
+            flags,
+            Some(options.as_str()),
+        )
+        .unwrap();
         Self(place.to_owned())
     }
 

@@ -40,7 +40,9 @@ fn what_takes_minutes() {
                 (*title, scope.spawn(tell))
             })
             .collect();
-        let ended = begun.into_iter().map(|(title, story)| (title, story.join()));
+        let ended = begun
+            .into_iter()
+            .map(|(title, story)| (title, story.join()));
         ended.collect()
     });
     let failed: Vec<_> = told
