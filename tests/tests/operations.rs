@@ -169,7 +169,7 @@ fn idleness(stage: &mut Stage) {
 
 fn busy(stage: &mut Stage) {
     stage.idle();
-    stage.run("agent:main:busy", 8);
+    stage.run("agent:main:busy", 25);
     stage.refused(SUSPEND, &json!({}), 409, "gateway_busy");
     stage.refused(RESTART, &json!({}), 409, "gateway_busy");
     assert!(!stage.rests());

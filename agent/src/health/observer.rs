@@ -8,7 +8,7 @@ use ::health::cure::Book;
 use ::health::death::{Death, Seen};
 use ::health::facts::{Agent, Clock, Facts, Memory};
 use ::health::{Damper, Key, judge, verdict};
-use agent_api::{JournalEvent, SuspensionView};
+use agent_api::{JournalEvent, SuspensionState, SuspensionView};
 use jiff::Timestamp;
 use openclaw::{Event, LinkHandle, Received};
 use service::{Drain, Gate};
@@ -383,7 +383,8 @@ impl Observer {
         let edits = document.drift.count;
         let edited = self.edited.since(&edits.to_string(), now);
         let edited = (edits > 0).then(|| now.saturating_sub(edited));
-        let ours = self.parts.suspended.borrow().is_some();
+        let rests = |held: &SuspensionView| held.state != SuspensionState::Interrupted;
+        let ours = self.parts.suspended.borrow().as_ref().is_some_and(rests);
         let mut gateway = self.heard.gateway(ours);
         gateway.unasked_ends = Some(self.deaths.unasked(now));
         let in_a_row = self.deaths.in_a_row();

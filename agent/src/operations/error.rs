@@ -20,7 +20,10 @@ pub enum Error {
         until: Option<Timestamp>,
     },
     /// It is suspended, so that nothing but an end of the suspension is taken.
-    #[error("the gateway is suspended; POST /v1/gateway/resume lets it take work again")]
+    #[error(
+        "the gateway is suspended, and whoever suspended it has to let it take work again first; where that was a caller of \
+        this agent, POST /v1/gateway/resume does"
+    )]
     Suspended,
     /// A change of the document is on its way.
     #[error("a change of the document is on its way ({state}); try again when it is settled")]

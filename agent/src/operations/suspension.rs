@@ -114,10 +114,11 @@ impl Held {
 
     fn granted(&mut self, lease: Lease) {
         let now = Instant::now();
-        (self.state, self.next) = match lease.rests {
+        let (state, next) = match lease.rests {
             true => (SuspensionState::Suspended, now + RENEW),
             false => (SuspensionState::Draining, now + LOOK),
         };
+        (self.state, self.next) = (state, next.min(self.until));
         self.active = lease.active;
         self.lease = Some(lease.id);
         self.renewed = now;
@@ -420,8 +421,7 @@ fn after(hold: Duration) -> Timestamp {
 /// Lasts until the lease or the hold wants something.
 async fn due(held: Option<&Held>) {
     match held {
-        Some(held) if held.is_over() => sleep_until(held.next).await,
-        Some(held) => sleep_until(held.next.min(held.until)).await,
+        Some(held) => sleep_until(held.next).await,
         None => std::future::pending().await,
     }
 }
