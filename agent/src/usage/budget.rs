@@ -13,7 +13,7 @@ const SANDBOXES: usize = 70;
 const GUARD: usize = 32;
 
 /// Verdict, causes, deaths, cures, disks.
-const HEALTH: usize = 80;
+const HEALTH: usize = 86;
 
 /// This room's families without labels of strangers.
 const POD: usize = 14;

@@ -52,6 +52,13 @@ impl Page {
         self.samples.len()
     }
 
+    /// How many of them have a name that begins so.
+    pub fn beginning_with(&self, heads: &[&str]) -> usize {
+        let names = self.samples.keys();
+        let found = names.filter(|name| heads.iter().any(|head| name.starts_with(head)));
+        found.count()
+    }
+
     /// The samples of a family.
     pub fn family(&self, name: &str) -> Vec<&str> {
         let samples = self.samples.keys().map(String::as_str);
