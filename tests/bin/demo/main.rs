@@ -8,6 +8,7 @@
     reason = "a stage that cannot be set ends the demo"
 )]
 
+mod health;
 mod sandboxes;
 
 use std::io::{IsTerminal, Write};
@@ -64,25 +65,24 @@ const SCENES: &Scenes<Instance> = &[
         "a secret is rotated, and the gateway's token with it",
         rotated,
     ),
-    (
-        "the agent is killed with -9 in the middle of a change",
-        killed,
-    ),
 ];
 
 fn main() -> ExitCode {
     let only = std::env::args().nth(1).unwrap_or_default();
     let mut tally = Tally::default();
     let scenes = with(&only, SCENES);
-    if !scenes.is_empty() {
-        let mut instance = start();
-        for (title, scene) in scenes {
-            let seen = play(title, scene, &mut instance);
-            let calm = catch_unwind(AssertUnwindSafe(|| clear(&instance)));
-            tally.count(seen && calm.is_ok());
-        }
+    let mut instance = (!scenes.is_empty()).then(start);
+    for (title, scene) in scenes {
+        let instance = instance.as_mut().unwrap();
+        let seen = play(title, scene, instance);
+        let calm = catch_unwind(AssertUnwindSafe(|| clear(instance)));
+        tally.count(seen && calm.is_ok());
     }
+    let stage = health::show(&only, &mut tally, instance);
     sandboxes::show(&only, &mut tally);
+    if let Some(stage) = stage {
+        health::end(&only, &mut tally, stage);
+    }
     tally.end()
 }
 
