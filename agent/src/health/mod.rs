@@ -5,7 +5,6 @@
 //! `health`, which is pure; here it is gathered, and what that decides is done. It never reads what users write.
 
 mod asked;
-mod beat;
 mod deaths;
 mod disks;
 mod given;
@@ -18,7 +17,6 @@ mod translated;
 mod view;
 pub mod wire;
 
-pub use beat::next_beat;
 pub use metrics::Metrics;
 pub use observer::{Observer, Parts};
 pub use settings::Settings;

@@ -11,12 +11,11 @@ use ::health::{Cause, Damper, Key, Verdict, judge, verdict};
 use agent_api::{JournalEvent, SuspensionView};
 use jiff::Timestamp;
 use openclaw::{Event, LinkHandle, Received};
-use service::{Drain, Gate};
+use service::{BEAT, Drain, Gate};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use super::asked::{self, Answers, Question};
-use super::beat::BEAT;
 use super::deaths::{Deaths, Moment};
 use super::given::{self, Cures};
 use super::heard::Heard;
