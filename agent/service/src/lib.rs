@@ -6,6 +6,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 mod bearer;
+mod beat;
 mod certificates;
 mod conversation;
 mod drain;
@@ -22,6 +23,7 @@ mod telemetry;
 mod tokens;
 
 pub use bearer::{Bearer, Caller};
+pub use beat::{BEAT, next_beat};
 pub use certificates::Certificates;
 pub use conversation::{ConversationSettings, converse};
 pub use drain::Drain;

@@ -8,9 +8,8 @@ use std::time::Duration;
 
 use openclaw::probe::{self, Page, Probe};
 use openclaw::{Channels, Connection, Error, Health, LinkHandle, SystemInfo};
+use service::{BEAT, next_beat};
 use tokio::time::Instant;
-
-use super::beat::{BEAT, next_beat};
 
 /// Between two looks at one that does not.
 const ABSENT: Duration = Duration::from_millis(500);

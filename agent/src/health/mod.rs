@@ -6,7 +6,6 @@
 
 mod acting;
 mod asked;
-mod beat;
 mod clocks;
 mod deaths;
 mod disks;
@@ -20,7 +19,6 @@ mod translated;
 mod view;
 pub mod wire;
 
-pub use beat::next_beat;
 pub use metrics::Metrics;
 pub use observer::{Observer, Parts};
 pub use settings::Settings;

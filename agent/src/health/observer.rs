@@ -11,12 +11,11 @@ use ::health::{Damper, Key, judge, verdict};
 use agent_api::{JournalEvent, SuspensionState, SuspensionView};
 use jiff::Timestamp;
 use openclaw::{Event, LinkHandle, Received};
-use service::{Drain, Gate};
+use service::{BEAT, Drain, Gate};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use super::asked::{self, Answers, Question};
-use super::beat::BEAT;
 use super::clocks::{Changed, Wall};
 use super::deaths::{Deaths, Moment};
 use super::given::Cures;

@@ -22,7 +22,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use agent_api::JournalEvent;
 use openclaw::{Connection, Event, LinkHandle, Received};
-use service::Drain;
+use service::{Drain, next_beat};
 use supervisor::Status;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
@@ -39,7 +39,7 @@ use pod::Pod;
 use remembered::Remembered;
 use sample::Clock;
 
-use crate::health::{View, next_beat};
+use crate::health::View;
 
 /// Takes a sample of use.
 pub type Tell = Box<dyn Fn(JournalEvent) + Send + Sync>;

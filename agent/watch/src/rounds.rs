@@ -13,6 +13,9 @@ use crate::watches::{Identity, Wanted, Watches};
 /// How often the watches are placed again because directories changed while we placed them.
 const ARM_ATTEMPTS: usize = 8;
 
+/// In which resyncs the kernel is asked again for every watch: each one wakes the thread that reads inotify.
+const RENEW: u32 = 5;
+
 /// Why a path is polled whose changes inotify did not tell of.
 const SILENT: &str = "a change was there that inotify had not told of";
 
@@ -34,6 +37,7 @@ pub(crate) struct Rounds {
     sender: Sender,
     pending: Change,
     suspects: BTreeSet<usize>,
+    resyncs: u32,
 }
 
 impl Rounds {
@@ -44,6 +48,7 @@ impl Rounds {
             sender,
             pending: Change::default(),
             suspects: BTreeSet::new(),
+            resyncs: 0,
         };
         rounds.watched = paths.into_iter().map(Watched::new).collect();
         rounds.arm();
@@ -110,10 +115,14 @@ impl Rounds {
         }
     }
 
-    /// Looks at everything: takes inotify where it was not to be had, renews the watches, and finds what nobody told.
+    /// Looks at everything: takes inotify where it was not to be had, renews the watches now and then, and finds what
+    /// nobody told.
     pub(crate) fn resync(&mut self) {
+        let renews = self.resyncs.is_multiple_of(RENEW);
+        self.resyncs = self.resyncs.wrapping_add(1);
         match &mut self.watches {
-            Ok(watches) => watches.renew(),
+            Ok(watches) if renews => watches.renew(),
+            Ok(_) => {}
             Err(_) => self.watches = Watches::open(self.sender.clone()),
         }
         let placed = self.arm();

@@ -22,7 +22,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
-use service::Drain;
+use service::{Drain, next_beat};
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 use tracing::{info, warn};
@@ -51,9 +51,6 @@ const HAPPENINGS: usize = 256;
 
 /// The shortest time between two views.
 const VIEW_EVERY: Duration = Duration::from_millis(100);
-
-/// How often the disk is looked at.
-const DISK_EVERY: Duration = Duration::from_secs(10);
 
 /// How the sandboxes are kept.
 #[derive(Debug, Clone)]
@@ -304,7 +301,7 @@ impl Keeper {
     fn tick(&mut self) {
         let now = Instant::now();
         if now >= self.next_disk {
-            self.next_disk = now + DISK_EVERY;
+            self.next_disk = next_beat(Duration::ZERO);
             self.read_disk();
         }
         if now >= self.next_pass {
