@@ -51,7 +51,7 @@ impl Count {
     }
 }
 
-fn switches(thread: &PathBuf) -> u64 {
+fn switches(thread: &Path) -> u64 {
     let status = read(thread, "status");
     status
         .lines()
@@ -60,7 +60,7 @@ fn switches(thread: &PathBuf) -> u64 {
         .sum()
 }
 
-fn running(thread: &PathBuf) -> u64 {
+fn running(thread: &Path) -> u64 {
     let stat = read(thread, "schedstat");
     number(stat.split(' ').next().unwrap_or_default())
 }
