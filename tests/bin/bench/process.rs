@@ -1,7 +1,7 @@
 //! What the kernel counts of a process.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
 /// What it has done so far, with all its threads.
@@ -32,8 +32,8 @@ impl Count {
             .collect();
         Self {
             at: Instant::now(),
-            switches: threads.iter().map(switches).sum(),
-            nanoseconds: threads.iter().map(running).sum(),
+            switches: threads.iter().map(|thread| switches(thread)).sum(),
+            nanoseconds: threads.iter().map(|thread| running(thread)).sum(),
         }
     }
 
