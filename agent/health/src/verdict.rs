@@ -91,15 +91,16 @@ pub(crate) fn starts(facts: &Facts) -> bool {
     if matches!(child, Some(ChildState::Held | ChildState::Starting)) {
         return true;
     }
+    // What comes up beside the agent has to be heard of once before its closed port is news.
+    let awaited = gateway.last_answer.is_none() && facts.at < START_BUDGET;
     let announced = gateway.starting_since.is_some() && within;
     if gateway.healthz == Some(Healthz::Closed) {
-        return announced;
+        return announced || awaited;
     }
     match &gateway.startup {
         Some(Startup::Started) => false,
         Some(Startup::Starting { .. }) => within,
         _ if matches!(gateway.link, Some(Link::Up { .. })) => false,
-        _ if announced => true,
-        _ => gateway.healthz.is_none() && gateway.link.is_none() && facts.at < START_BUDGET,
+        _ => announced || awaited,
     }
 }

@@ -1,26 +1,37 @@
-//! A real gateway with a bot: the Bot API is well, slow, gone, refuses the token, and comes back.
+//! A real gateway with bots: the Bot API is well, gone, does not take the token, comes back, and is slow.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use support::{Instance, Mood, Pod, Telegram, eventually, newest, until};
 
-use crate::scene::{LONG, causes, events, health, ready, recorded, sample, told, verdict};
+use crate::scene::{LONG, causes, events, health, over, ready, recorded, sample, told, verdict};
 
-/// What somebody writes to the bot, and the bot's token: neither may ever be kept.
+/// What somebody writes to the bot, and the bots' tokens: none of it may ever be kept.
 const WRITTEN: &str = "the-words-of-a-person";
-const TOKEN: &str = "123456:AAEplantedPlantedPlantedPlantedPlanted";
+const FIRST: &str = "123456:AAEplantedPlantedPlantedPlantedPlanted";
+const SECOND: &str = "123457:AAFplantedPlantedPlantedPlantedPlanted";
+const UP: &str = "openclaw_channel_up{channel=\"telegram\"}";
 
 /// Two bots of their own, and an account that nobody has given a token.
-fn layer(first: &Telegram, second: &Telegram) -> Value {
-    let token = json!({ "source": "file", "provider": "pilotfish", "id": "/telegram-bot-token" });
-    let bot = |at: &Telegram| json!({ "enabled": true, "botToken": token, "apiRoot": at.root() });
+fn pod(first: &Telegram, second: &Telegram) -> Pod {
+    let bot = |at: &Telegram, name: &str| {
+        let id = format!("/{name}");
+        let token = json!({ "source": "file", "provider": "pilotfish", "id": id });
+        json!({ "enabled": true, "botToken": token, "apiRoot": at.root() })
+    };
     let accounts = json!({
-        "first": bot(first), "second": bot(second), "spare": { "enabled": true },
+        "first": bot(first, "first-bot"), "second": bot(second, "second-bot"), "spare": { "enabled": true },
     });
-    json!({ "channels": { "telegram": { "enabled": true, "accounts": accounts } } })
+    let layer = json!({ "channels": { "telegram": { "enabled": true, "accounts": accounts } } });
+    let pod = Pod::new();
+    pod.secrets.set("first-bot", FIRST);
+    pod.secrets.set("second-bot", SECOND);
+    pod.layers.base.set("95-bots.json5", layer.to_string());
+    pod
 }
 
+/// An account by the gateway's own word.
 fn own_word(instance: &Instance, account: &str) -> Value {
     let said = instance.rpc().call("channels.status", &json!({})).unwrap();
     let accounts = said["channelAccounts"]["telegram"].as_array().cloned();
@@ -29,57 +40,95 @@ fn own_word(instance: &Instance, account: &str) -> Value {
     found.unwrap_or_default()
 }
 
-fn channel(instance: &Instance, account: &str) -> Value {
+fn state(instance: &Instance, account: &str) -> Value {
     let health = health(instance);
-    let channels = health["channels"].as_array().unwrap().iter();
-    let mut channels = channels.filter(|channel| channel["account"] == account);
-    channels.next().cloned().unwrap_or_default()
+    let mut channels = health["channels"].as_array().unwrap().iter();
+    let found = channels.find(|channel| channel["account"] == account);
+    found
+        .map(|channel| channel["state"].clone())
+        .unwrap_or_default()
 }
 
 /// Waits until the gateway itself calls it down, and then until the agent names it.
 fn dies(instance: &Instance, account: &str) -> Value {
-    let down = |said: &Value| said["connected"] == false || said["running"] == false;
     until("the gateway says so", LONG, || {
-        down(&own_word(instance, account))
+        std::thread::sleep(Duration::from_millis(250));
+        let said = own_word(instance, account);
+        said["connected"] == false || said["running"] == false
     });
-    eprintln!("the gateway on {account}: {}", own_word(instance, account));
     let cause = told(instance, "channel", &format!("telegram/{account}"));
-    eprintln!("the agent on {account}: {cause}");
+    assert_eq!(cause["severity"], "degraded", "{cause}");
     cause
 }
 
 pub fn story() {
     let (mut first, second) = (Telegram::start(), Telegram::start());
-    let pod = Pod::new();
-    pod.secrets.set("telegram-bot-token", TOKEN);
-    pod.layers
-        .base
-        .set("95-bots.json5", layer(&first, &second).to_string());
-    let instance = Instance::sidecar(pod, newest(), &[]);
-    let up = || {
-        channel(&instance, "first")["state"] == "up"
-            && channel(&instance, "second")["state"] == "up"
-    };
-    if eventually(LONG, || up().then_some(())).is_none() {
-        panic!(
-            "{:#}\n{:#}",
-            health(&instance),
-            instance.rpc().call("channels.status", &json!({})).unwrap()
-        );
-    }
-    let healthy = verdict(&instance, "healthy");
-    assert!(causes(&healthy, "channel", "telegram/first").is_empty());
-    eprintln!("{healthy:#}");
+    let instance = Instance::sidecar(pod(&first, &second), newest(), &[]);
+    well(&instance);
     first.write(WRITTEN);
+    until("the bot has answered", LONG, || {
+        first.asked("sendMessage") > 0
+    });
+
     first.close();
     second.set(Mood::Refuses);
     dies(&instance, "first");
-    dies(&instance, "second");
-    let _ = (
-        ready(&instance),
-        events(&instance, "cure"),
-        sample(&instance, "x"),
+    let cause = dies(&instance, "second");
+    assert!(
+        cause["evidence"].as_str().unwrap().contains("401"),
+        "{cause}"
     );
-    std::thread::sleep(Duration::from_secs(5));
-    eprintln!("{:#}", health(&instance));
+    let said = verdict(&instance, "degraded");
+    assert_eq!(
+        (state(&instance, "first"), ready(&instance)),
+        (json!("down"), 200),
+        "{said:#}"
+    );
+    assert_eq!(sample(&instance, UP), Some(0.0));
+    second.set(Mood::Well);
+
+    let of_first = |event: &Value| event["subject"] == "telegram/first";
+    recorded(&instance, "cure", of_first);
+    first.open();
+    over(&instance, "channel", "telegram/first");
+    first.set(Mood::Slow(Duration::from_secs(3)));
+    let told = recorded(&instance, "cure", |event| {
+        of_first(event) && event["outcome"] != "pending"
+    });
+    assert_eq!(
+        (&told["cure"], &told["outcome"]),
+        (&json!("channel_restart"), &json!("helped")),
+        "{told}"
+    );
+    over(&instance, "channel", "telegram/second");
+    well(&instance);
+    let helped = "pilotfish_cures_total{cure=\"channel_restart\",outcome=\"helped\"}";
+    assert!(sample(&instance, helped) > Some(0.0));
+    let verdicts = events(&instance, "verdict");
+    let last = verdicts.last().unwrap();
+    assert_eq!(
+        (&last["verdict"], &last["was"]),
+        (&json!("healthy"), &json!("degraded")),
+        "{last}"
+    );
+    let kept = std::fs::read_to_string(instance.pod.path("agent-state/journal")).unwrap();
+    for planted in [WRITTEN, FIRST, SECOND, &FIRST[7..], &SECOND[7..]] {
+        assert!(!kept.contains(planted), "{planted} is in {kept}");
+    }
+}
+
+/// Both bots are up, and the account without a token is nobody's failure.
+fn well(instance: &Instance) {
+    let up =
+        || (state(instance, "first") == "up" && state(instance, "second") == "up").then_some(());
+    assert!(eventually(LONG, up).is_some(), "{:#}", health(instance));
+    let said = verdict(instance, "healthy");
+    let spare = causes(&said, "channel", "telegram/spare");
+    assert_eq!(spare[0]["severity"], "notice", "{said:#}");
+    assert_eq!(
+        (said["causes"].as_array().unwrap().len(), ready(instance)),
+        (1, 200),
+        "{said:#}"
+    );
+    assert_eq!(sample(instance, UP), Some(1.0));
 }

@@ -182,9 +182,14 @@ impl Book {
                     asked.as_secs()
                 );
             } else if let Some(until) = trial.rest_until.filter(|until| *until > now) {
-                let minutes = until.saturating_sub(now).as_secs().div_ceil(60);
+                let minutes = minutes_until(until, now);
                 cause.remedy =
                     format!("all cures were in vain; the next round is in {minutes} min");
+            } else if let Some(until) = barred(trial, cause, now) {
+                let minutes = minutes_until(until, now);
+                cause.remedy = format!(
+                    "the last cure made things worse; the next is in {minutes} min at the earliest"
+                );
             } else if situation.mode == Mode::Observe && Ladder::of(cause.key.kind).is_some() {
                 cause.remedy = "nothing: the agent only observes".to_owned();
             }
@@ -272,10 +277,7 @@ impl Book {
                 until,
             });
         }
-        let barred = trial
-            .any_bar(now)
-            .filter(|_| cause.severity() < Severity::Failing);
-        if let Some(until) = barred {
+        if let Some(until) = barred(trial, cause, now) {
             let why = "the last cure made things worse".to_owned();
             return Err(Decision::Exhausted {
                 cause: key,
@@ -405,6 +407,16 @@ impl Book {
             .iter()
             .filter(move |given| now.saturating_sub(given.at) < span)
     }
+}
+
+/// Until when nothing is given to a cause that can wait, because a cure made it worse.
+fn barred(trial: &Trial, cause: &Cause, now: Duration) -> Option<Duration> {
+    let until = trial.any_bar(now);
+    until.filter(|_| cause.severity() < Severity::Failing)
+}
+
+fn minutes_until(until: Duration, now: Duration) -> u64 {
+    until.saturating_sub(now).as_secs().div_ceil(60)
 }
 
 fn settle(

@@ -131,14 +131,14 @@ fn with_history(account: &Account, why: String) -> String {
 
 type Told = BTreeMap<String, (Kind, String)>;
 
-/// `/readyz` names channels, not accounts: it counts for one that has accounts, none of which is dead already or starts: it
+/// `/readyz` names channels, not accounts: it counts for one that has accounts that could be up, none dead or starting: it
 /// names one that starts anew, too.
 fn named_by_readyz(facts: &Facts, channels: &Channels, dead: &mut Told) {
     for name in &facts.gateway.ready_failing {
         let mut accounts = channels
             .accounts
             .iter()
-            .filter(|account| account.channel == *name)
+            .filter(|account| account.channel == *name && could_be_up(account))
             .peekable();
         let known = accounts.peek().is_some();
         let starts = accounts.any(|account| account.started.is_some() && on_its_way(account));
@@ -148,6 +148,12 @@ fn named_by_readyz(facts: &Facts, channels: &Channels, dead: &mut Told) {
             dead.insert(name.clone(), (Kind::ChannelDead, evidence));
         }
     }
+}
+
+/// Switched on, configured and linked, as far as is known.
+fn could_be_up(account: &Account) -> bool {
+    let told = [account.enabled, account.configured, account.linked];
+    !told.contains(&Some(false))
 }
 
 fn channel_of(subject: &str) -> &str {

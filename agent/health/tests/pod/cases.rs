@@ -94,6 +94,21 @@ pub const CASES: &[Case] = &[
         &[(Kind::NotStarted, "")],
     ),
     (
+        "closed, and nothing was heard of it since the agent began a moment ago",
+        |f| {
+            f.at = seconds(10);
+            f.gateway = Gateway {
+                healthz: Some(Healthz::Closed),
+                link: Some(Link::Absent {
+                    reason: "refused".into(),
+                    since: seconds(0),
+                }),
+                ..Gateway::default()
+            };
+        },
+        &[],
+    ),
+    (
         "closed, and its process is just started",
         |f| {
             f.gateway.healthz = Some(Healthz::Closed);
@@ -334,6 +349,14 @@ pub const CASES: &[Case] = &[
             f.gateway.ready_failing = vec!["telegram".into()];
         },
         &[],
+    ),
+    (
+        "named by its page, and nobody has linked it",
+        |f| {
+            account_of(f).linked = Some(false);
+            f.gateway.ready_failing = vec!["telegram".into()];
+        },
+        &[(Kind::ChannelUnlinked, "telegram/default")],
     ),
     (
         "named by its page and well by its own status",
