@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use support::{Instance, Mood, Pod, Telegram, eventually, newest, until};
 
-use crate::scene::{LONG, causes, events, health, over, ready, sample, told, verdict};
+use crate::scene::{LONG, causes, events, health, over, ready, recorded, sample, told, verdict};
 
 /// What somebody writes to the bot, and the bots' tokens: none of it may ever be kept.
 const WRITTEN: &str = "the-words-of-a-person";
