@@ -168,8 +168,9 @@ async fn a_release_without_a_list_of_approvals_has_none_waiting() {
 #[tokio::test]
 async fn active_sessions_are_unknown_where_they_cannot_be_asked_for() {
     let (connection, mut peer) = pair().await;
-    let all = json!({"limit": 1, "includeGlobal": true, "includeUnknown": true});
-    let mut active = all.clone();
+    let asked = json!({"limit": 1, "includeGlobal": true, "includeUnknown": true});
+    let (mut all, mut active) = (asked.clone(), asked);
+    all["sortBy"] = json!("activity");
     active["activeOnly"] = json!(true);
     let odd = json!({"code": "INVALID_REQUEST", "message": "invalid sessions.list params: unexpected property 'activeOnly'"});
     let count = |n: u64| Ok(json!({"count": 1, "totalCount": n, "sessions": []}));
